@@ -1,0 +1,1 @@
+"""The algebra: shaped symbols, linear-map nodes, activations, and the Program."""

@@ -1,0 +1,231 @@
+"""From a syntax tree and shapes to SymPy: equations become definitions of a Program.
+
+Each activation with a compound argument gets that argument as a definition of its own: in the
+definition of ``z`` it is called ``a_z`` (``a_z_1``, ``a_z_2`` in the order of the text where there
+are several), so that every pre-activation, and later its cotangent, has a name.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from fractions import Fraction
+
+import sympy as sp
+
+from gru_sym.algebra import tree
+from gru_sym.algebra.expr import Dims, Shape, Var, size_of
+from gru_sym.algebra.nodes import Concat, LogSumExp, MatVec, Outer, Slice, Softmax, Total, Transpose
+from gru_sym.algebra.program import Definition
+from gru_sym.algebra.rules import RULES, apply
+from gru_sym.errors import LimitError, Place, UnsupportedError
+
+__all__ = ["ARGUMENT", "Builder", "lower"]
+
+ARGUMENT = "a_"
+"""Prefix of the name of an activation's argument."""
+
+MAX_BITS = 4096
+MAX_POWER = 64
+_LOWERED = frozenset(RULES) | {"softmax", "logsumexp"}
+
+
+def lower(definition: tree.Definition) -> list[tree.Definition]:
+    """The definition, preceded by the arguments of its activations as definitions.
+
+    An argument that is a single name stays where it is (``tanh(c_next)``).
+    """
+    found = [node for node in _calls(definition.value) if not isinstance(node.args[0], tree.Name)]
+    if not found:
+        return [definition]
+    name = ARGUMENT + definition.name
+    outermost = found[-1] is definition.value
+    inner = found[:-1] if outermost else found
+    names = {id(call): f"{name}_{k}" for k, call in enumerate(inner, 1)}
+    if len(found) == 1 or outermost:
+        names[id(found[-1])] = name
+    lines: list[tree.Definition] = []
+
+    def change(old: tree.Node, new: tree.Node) -> tree.Node:
+        if id(old) not in names or not isinstance(new, tree.Call):
+            return new
+        argument = names[id(old)]
+        lines.append(tree.Definition(argument, new.args[0], new.place))
+        return tree.Call(new.func, (tree.Name(argument, new.place),), new.place)
+
+    value = tree.transform(definition.value, change)
+    return [*lines, tree.Definition(definition.name, value, definition.place)]
+
+
+def _calls(node: tree.Node) -> Iterator[tree.Call]:
+    """Activations, innermost first and else in the order of the text."""
+    return (n for n in tree.postorder(node) if isinstance(n, tree.Call) and n.func in _LOWERED)
+
+
+class Builder:
+    """Builds SymPy expressions over the variables that it is given.
+
+    Raises:
+        LimitError: a constant or an exponent is too large.
+        UnsupportedError: an exponent that is not a number, or a value that is not real.
+    """
+
+    def __init__(self, variables: Mapping[str, Var], source: str) -> None:
+        self.variables = variables
+        self.source = source
+
+    def definition(self, item: tree.Definition, shape: Shape) -> Definition:
+        """``name = value`` as a definition."""
+        expr = self.expression(item.value)
+        if expr.has(sp.zoo, sp.nan, sp.I, sp.oo):
+            raise UnsupportedError(
+                f"the definition of `{item.name}` divides by zero or leaves the real numbers",
+                mend="look for a denominator that is 0 and for a root of a negative number",
+                place=item.place,
+                source=self.source,
+            )
+        return Definition(Var(item.name, shape), expr, item)
+
+    def expression(self, node: tree.Node) -> sp.Expr:
+        """The SymPy expression of a tree whose shapes are known to fit."""
+        return self._build(node)[0]
+
+    def _build(self, node: tree.Node) -> tuple[sp.Expr, Shape]:
+        match node:
+            case tree.Number(value, place):
+                return self._number(value, place), ()
+            case tree.Name(name):
+                var = self.variables[name]
+                return var, var.shape
+            case tree.Neg():
+                sign = 1
+                while isinstance(node, tree.Neg):
+                    node, sign = node.arg, -sign
+                expr, shape = self._build(node)
+                return sign * expr, shape
+            case tree.Binary():
+                return self._binary(node)
+            case tree.Transpose(arg):
+                expr, shape = self._build(arg)
+                return Transpose(expr), shape[::-1]
+            case tree.Concat(items):
+                parts = [self._build(item) for item in items]
+                shape = parts[0][1][:-1]
+                blocks = tuple(s[-1] for _, s in parts)
+                joined = tuple(name for dim in blocks for name in dim)
+                return Concat(*(e for e, _ in parts), Dims(blocks)), (*shape, joined)
+            case tree.Slice():
+                return self._slice(node)
+            case tree.Call():
+                return self._call(node)
+
+    def _binary(self, node: tree.Binary) -> tuple[sp.Expr, Shape]:
+        spine = []
+        left: tree.Node = node
+        while isinstance(left, tree.Binary) and left.op != "**":
+            spine.append(left)
+            left = left.left
+        if not spine:
+            return self._power(node)
+        value, shape = self._build(left)
+        pending: list[sp.Expr] = [value]  # summands: one Add at the end, not one for each `+`
+        for step in reversed(spine):
+            right, other = self._build(step.right)
+            if step.op in "+-":
+                pending.append(right if step.op == "+" else -right)
+                shape = shape or other
+                continue
+            value = sp.Add(*pending)
+            if step.op == "@":
+                value, shape = MatVec(value, right), (shape[0],)
+            else:
+                if step.op == "/" and right.is_zero:
+                    raise UnsupportedError("division by zero", place=step.place, source=self.source)
+                value = value * right if step.op == "*" else value / right
+                shape = shape or other
+            self._bounded(value, step.place)
+            pending = [value]
+        return sp.Add(*pending), shape
+
+    def _power(self, node: tree.Binary) -> tuple[sp.Expr, Shape]:
+        base, shape = self._build(node.left)
+        exponent = self.constant(node.right)
+        if exponent is None:
+            raise UnsupportedError(
+                "the exponent of `**` is not a number",
+                mend="write `exp(p * log(v))` for a power that is itself computed",
+                place=node.place,
+                source=self.source,
+            )
+        if abs(exponent) > MAX_POWER or exponent.denominator > MAX_POWER:
+            raise LimitError(
+                f"the exponent {exponent} is beyond ±{MAX_POWER}",
+                mend="write the power as an exp of a log",
+                place=node.place,
+                source=self.source,
+            )
+        value = base ** self._number(exponent, node.place)
+        return self._bounded(value, node.place), shape
+
+    def constant(self, node: tree.Node) -> Fraction | None:
+        """The value of a tree of numbers, or None."""
+        sign = 1
+        while isinstance(node, tree.Neg):
+            node, sign = node.arg, -sign
+        if isinstance(node, tree.Number):
+            return sign * node.value
+        if isinstance(node, tree.Binary) and node.op in {"+", "-", "*", "/"}:
+            left, right = self.constant(node.left), self.constant(node.right)
+            if left is None or right is None or (node.op == "/" and right == 0):
+                return None
+            return sign * _FOLD[node.op](left, right)
+        return None
+
+    def _slice(self, node: tree.Slice) -> tuple[sp.Expr, Shape]:
+        expr, shape = self._build(node.arg)
+        (dim,) = shape
+        start = _count(dim, node.start) if node.start is not None else 0
+        stop = _count(dim, node.stop) if node.stop is not None else len(dim)
+        return Slice(expr, Dims(shape), start, stop), (dim[start:stop],)
+
+    def _call(self, node: tree.Call) -> tuple[sp.Expr, Shape]:
+        parts = [self._build(arg) for arg in node.args]
+        expr, shape = parts[0]
+        match node.func:
+            case "outer":
+                right, other = parts[1]
+                return Outer(expr, right, (*shape, *other)), (*shape, *other)
+            case "sum":
+                return Total(expr, shape), ()
+            case "mean":
+                return Total(expr, shape) / size_of(shape), ()
+            case "softmax":
+                return Softmax(expr, shape), shape
+            case "logsumexp":
+                return LogSumExp(expr, shape), ()
+            case name:
+                return apply(name, expr), shape
+
+    def _number(self, value: Fraction, place: Place) -> sp.Expr:
+        return self._bounded(sp.Rational(value.numerator, value.denominator), place)
+
+    def _bounded(self, value: sp.Expr, place: Place) -> sp.Expr:
+        number = value.as_coeff_Mul(rational=True)[0]
+        if max(abs(number.p), number.q).bit_length() > MAX_BITS:
+            raise LimitError(
+                f"a number of more than {MAX_BITS} bits",
+                mend="make it a parameter",
+                place=place,
+                source=self.source,
+            )
+        return value
+
+
+_FOLD: dict[str, Callable[[Fraction, Fraction], Fraction]] = {
+    "+": lambda a, b: a + b,
+    "-": lambda a, b: a - b,
+    "*": lambda a, b: a * b,
+    "/": lambda a, b: a / b,
+}
+
+
+def _count(dim: tuple[str, ...], names: tuple[str, ...]) -> int:
+    """How many parts of a dimension a bound stands for."""
+    return next(k for k in range(len(dim) + 1) if sorted(dim[:k]) == sorted(names))

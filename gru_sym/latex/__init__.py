@@ -1,0 +1,1 @@
+"""LaTeX of cells and derivations."""

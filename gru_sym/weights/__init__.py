@@ -1,0 +1,11 @@
+"""A trained network's file -> cells of this package and their parameters.
+
+``load`` reads the ``state_dict`` of a PyTorch ``GRU``, ``LSTM`` or ``RNN`` from ``.safetensors`` or
+``.pt``; ``from_state_dict`` takes one that is in memory already. Both say in words which convention
+they found (:attr:`Checkpoint.convention`).
+"""
+
+from gru_sym.weights.checkpoint import Checkpoint, Layer
+from gru_sym.weights.state_dict import from_state_dict, load
+
+__all__ = ["Checkpoint", "Layer", "from_state_dict", "load"]

@@ -1,0 +1,133 @@
+"""What a checkpoint holds, under this package's names, and the way back for gradients."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from gru_sym.errors import DataError
+from gru_sym.weights.layout import LAYOUTS, Array, Kind, Layout
+
+__all__ = ["Checkpoint", "Layer"]
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """One layer: its cell, and the cell's parameters for one or both directions.
+
+    Attributes:
+        cell: the built-in cell's name: ``gru_reset_after``, ``lstm``, ``rnn`` or ``rnn_relu``.
+        forward: parameters of the pass from the first step to the last.
+        reverse: parameters of the pass from the last step to the first; None with one direction.
+    """
+
+    cell: str
+    forward: dict[str, Array] = field(repr=False)
+    reverse: dict[str, Array] | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """A trained recurrent network under this package's names.
+
+    Attributes:
+        kind: PyTorch's name of the network: ``GRU``, ``LSTM`` or ``RNN``.
+        layers: the layers, from the input up.
+        input_size: I, the length of x at each step.
+        hidden_size: H, the length of the state.
+        bias: False where the file has no biases (the parameters then hold zeros).
+        bidirectional: whether each layer also runs backwards in time.
+        prefix: what stands before ``weight_ih_l0`` in the file's keys.
+        head: ``W_y`` (O, H · directions) and ``b_y`` (O,) of a linear readout; None without one.
+        head_prefix: what stands before ``weight`` in the head's keys.
+        rest: the file's other arrays, under their keys.
+        convention: in plain words, what was found and what was made of it.
+    """
+
+    kind: Kind
+    layers: tuple[Layer, ...]
+    input_size: int
+    hidden_size: int
+    bias: bool
+    bidirectional: bool
+    prefix: str
+    head: dict[str, Array] | None = field(repr=False)
+    head_prefix: str
+    rest: dict[str, Array] = field(repr=False)
+    convention: str = field(repr=False)
+
+    def __str__(self) -> str:
+        """The convention, in words."""
+        return self.convention
+
+    @property
+    def dtype(self) -> np.dtype[np.floating]:
+        """The one floating type of all parameters."""
+        return next(iter(self.layers[0].forward.values())).dtype
+
+    def params(self) -> dict[str, Array]:
+        """All parameters in one flat dictionary.
+
+        With one layer and one direction, the names are those of the cell (``W_z``). The reverse
+        direction adds ``_rev``, and with several layers the layer's number, counted from 1, comes
+        last: ``W_z_2``, ``W_z_rev_2``. The head adds ``W_y`` and ``b_y``. ``W_*`` is (H, the
+        layer's input), ``U_*`` (H, H), ``b_*`` (H,).
+        """
+        flat: dict[str, Array] = {}
+        for _, suffix, parameters in self._passes():
+            flat |= {name + suffix: value for name, value in parameters.items()}
+        return flat | (self.head or {})
+
+    def torch_gradients(self, grads: Mapping[str, Array]) -> dict[str, Array]:
+        """Bring gradients back to PyTorch's keys, to compare them with ``.grad`` there.
+
+        Args:
+            grads: ``<name>_bar`` for each name of :meth:`params`, of the parameter's shape. Other
+                entries (``x_bar``, ``hs`` …) are passed over; the head's may be absent together.
+
+        Returns:
+            PyTorch's key (``gru.weight_ih_l0``, …) -> gradient. A bias that is the sum of two of
+            PyTorch's passes its gradient to both. A network without biases has no bias keys.
+
+        Raises:
+            DataError: a gradient is missing or has another shape than its parameter.
+        """
+        layout = self._layout
+        out: dict[str, Array] = {}
+        for key_suffix, suffix, parameters in self._passes():
+            own = {n: _gradient(grads, n + suffix, value) for n, value in parameters.items()}
+            for role, value in layout.to_torch(own).items():
+                if self.bias or not role.startswith("bias"):
+                    out[f"{self.prefix}{role}{key_suffix}"] = value
+        if self.head is not None and any(f"{name}_bar" in grads for name in self.head):
+            for name, role in (("W_y", "weight"), ("b_y", "bias")):
+                value = _gradient(grads, name, self.head[name])
+                out[f"{self.head_prefix}{role}"] = value.copy()
+        return out
+
+    @property
+    def _layout(self) -> Layout:
+        return next(layout for layout in LAYOUTS.values() if layout.kind == self.kind)
+
+    def _passes(self) -> Iterator[tuple[str, str, dict[str, Array]]]:
+        """Each pass over time: the suffix of PyTorch's keys, of our names, and the parameters."""
+        for k, layer in enumerate(self.layers):
+            number = f"_{k + 1}" if len(self.layers) > 1 else ""
+            yield f"_l{k}", number, layer.forward
+            if layer.reverse is not None:
+                yield f"_l{k}_reverse", f"_rev{number}", layer.reverse
+
+
+def _gradient(grads: Mapping[str, Array], name: str, parameter: Array) -> Array:
+    if f"{name}_bar" not in grads:
+        raise DataError(
+            f"the gradient {name}_bar is missing",
+            mend=f"give one array for each parameter; {name} has shape {parameter.shape}",
+        )
+    value = np.asarray(grads[f"{name}_bar"])
+    if value.shape != parameter.shape:
+        raise DataError(
+            f"the gradient {name}_bar has shape {value.shape}, but {name} has {parameter.shape}",
+            mend="sum the gradient over the steps and the batch",
+        )
+    return value
