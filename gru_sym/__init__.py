@@ -1,4 +1,10 @@
-"""Equations of a recurrent cell in; its gradients, proven for every size and length, out."""
+"""Equations of a recurrent cell in; its gradients, proven for every size and length, out.
+
+>>> import gru_sym
+>>> cell = gru_sym.cell("gru")
+>>> gru_sym.prove_vjp(cell).verdict
+'proved'
+"""
 
 from importlib import import_module
 from typing import Any
@@ -7,10 +13,25 @@ __version__ = "0.1.0"
 
 # Where each public name lives. Imports are lazy: `gru-sym --help` must answer without SymPy.
 _HOME = {
-    "Cell": "cells",
-    "cell": "cells",
+    "Cell": "cells.equations",
+    "Network": "cells.network",
+    "bidirectional": "cells.compose",
+    "bptt": "derive.bptt",
+    "brute_force": "prove.brute",
+    "cell": "cells.builtin",
+    "check": "prove.check",
+    "compile": "codegen",
+    "hvp": "derive.jvp",
+    "jacobian": "derive.jacobian",
+    "jvp": "derive.jvp",
+    "prove_equal": "prove.equal",
+    "prove_equivalent": "prove.equivalent",
+    "prove_vjp": "prove.vjp",
+    "readout": "cells.compose",
+    "stack": "cells.compose",
+    "vjp": "derive.vjp",
 }
-_MODULES = frozenset({"cells", "errors", "weights"})
+_MODULES = frozenset({"cells", "errors", "hand", "weights"})
 
 __all__ = ["__version__", *_HOME]
 

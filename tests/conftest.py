@@ -2,6 +2,9 @@
 
 import importlib
 import os
+import re
+from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -12,6 +15,75 @@ from hypothesis import settings
 settings.register_profile("local", deadline=None)
 settings.register_profile("ci", derandomize=True, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "local"))
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--update-golden", action="store_true", help="rewrite the files in tests/golden/"
+    )
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+    """``golden(name, text)`` compares a text with a file of tests/golden/, or rewrites the file."""
+
+    def compare(name: str, text: str) -> None:
+        path = GOLDEN / name
+        if request.config.getoption("--update-golden"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        assert path.exists(), f"{name} is not in tests/golden/; make it with --update-golden"
+        assert text == path.read_text(encoding="utf-8")
+
+    return compare
+
+
+CONTROL_WORDS = frozenset(
+    re.findall(
+        "[A-Za-z]+",
+        """
+        alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau
+        upsilon phi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega
+        bar overline dot tilde widetilde hat widehat prime mathrm mathbf text operatorname
+        textbackslash textasciitilde textasciicircum frac sqrt sum tanh exp log sin cos partial
+        top odot cdot to ldots colon quad left right begin end
+        """,
+    )
+)
+"""What our formulas may use: amsmath has it, KaTeX and MathJax too."""
+
+
+@pytest.fixture(scope="session")
+def check_latex() -> Callable[[str], None]:
+    """``check_latex(formula)`` holds the rules under which TeX, KaTeX and MathJax accept it."""
+
+    def check(formula: str) -> None:
+        tokens = re.findall(r"\\[A-Za-z]+|\\.|\s+|.", formula, re.DOTALL)
+        assert all(token.isascii() for token in tokens), formula
+        words = {t[1:] for t in tokens if re.fullmatch(r"\\[A-Za-z]+", t)}
+        assert words <= CONTROL_WORDS, (words - CONTROL_WORDS, formula)
+        assert formula.count(r"\left") == formula.count(r"\right")
+        assert formula.count(r"\begin{aligned}") == formula.count(r"\end{aligned}")
+        assert "begin" in words or "&" not in formula
+        scripts: list[set[str]] = [set()]  # what the current atom has, for each open brace
+        for token in tokens:
+            if token == "{":
+                scripts.append(set())
+            elif token == "}":
+                scripts.pop()
+                assert scripts, f"a brace too many: {formula}"
+            elif token in {"_", "^", "'"}:
+                script = "^" if token == "'" else token
+                assert script not in scripts[-1], f"two of {script}: {formula}"
+                scripts[-1].add(script)
+                continue
+            if token not in {"{", "}"} or (token == "{" and not scripts[-2]):
+                scripts[-1 if token != "{" else -2].clear()
+        assert len(scripts) == 1, f"a brace too few: {formula}"
+
+    return check
 
 
 @pytest.fixture

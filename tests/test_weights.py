@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from gru_sym import weights
-from gru_sym.errors import DataError
+from gru_sym import cells, weights
+from gru_sym.errors import DataError, StructureError, UnsupportedError, WeightsError
 
 Arrays = dict[str, np.ndarray]
 
@@ -287,3 +287,57 @@ def test_import_is_light() -> None:
     code = f"import sys, gru_sym.weights; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+# As cells and networks.
+
+
+def shapes_of(variables: Any, sizes: dict[str, int]) -> dict[str, tuple[int, ...]]:
+    return {str(v.name): tuple(sizes[name] for (name,) in v.shape) for v in variables}
+
+
+@pytest.mark.parametrize("kind", ["GRU", "LSTM", "RNN"])
+@pytest.mark.parametrize("layers", [1, 3])
+def test_a_checkpoint_as_a_cell(torch: ModuleType, kind: str, layers: int) -> None:
+    net = getattr(torch.nn, kind)(2, 3, layers)
+    found = weights.from_state_dict(net.state_dict())
+    cell = found.cell()
+    sizes = dict.fromkeys(("H", "H_1", "H_2", "H_3"), 3) | {"I": 2}
+    wanted = {name: value.shape for name, value in found.params().items()}
+    assert shapes_of(cell.params, sizes) == wanted
+    assert {str(v.name) for v in found.network().params} == set(wanted)
+    if layers == 1:
+        assert cell is cells.cell(found.layers[0].cell)
+
+
+def test_a_checkpoint_of_two_directions(torch: ModuleType) -> None:
+    found = weights.from_state_dict(torch.nn.GRU(2, 3, 2, bidirectional=True).state_dict())
+    network = found.network()
+    assert [str(v.name) for v in network.states] == ["h_1", "h_rev_1", "h_2", "h_rev_2"]
+    assert {str(v.name) for v in network.params} == set(found.params())
+    with pytest.raises(UnsupportedError, match="two directions") as caught:
+        found.cell()
+    assert "network()" in caught.value.mend
+
+
+def test_a_checkpoint_with_its_head(sunspots: weights.Checkpoint) -> None:
+    cell = sunspots.cell(loss="mse")
+    sizes = {"H": 16, "I": 1, "O": 1}
+    params = sunspots.params()
+    assert shapes_of(cell.params, sizes) == {name: value.shape for name, value in params.items()}
+    assert [str(v.name) for v in cell.extra] == ["loss"]
+    assert sunspots.cell() is cells.gru_reset_after
+    assert set(sunspots.params(cell)) == set(params)
+    bare = {name for name in params if name not in ("W_y", "b_y")}
+    assert set(sunspots.params(sunspots.cell())) == bare
+    assert set(sunspots.params(sunspots.network())) == bare
+    assert "logits" in {d.name for d in sunspots.cell(loss="cross_entropy").program}
+    with pytest.raises(StructureError, match="'l1'"):
+        sunspots.cell(loss="l1")  # type: ignore[arg-type]
+
+
+def test_a_loss_without_a_head() -> None:
+    arrays = {"weight_ih_l0": np.ones((4, 2)), "weight_hh_l0": np.ones((4, 4))}
+    with pytest.raises(WeightsError, match="needs a head") as caught:
+        weights.from_state_dict(arrays).cell(loss="mse")
+    assert "readout(" in caught.value.mend

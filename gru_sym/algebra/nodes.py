@@ -120,10 +120,13 @@ class Total(Node):
         dims = shape if isinstance(shape, Dims) else Dims(shape)
         if not shape_of(expr):
             return expr * size_of(dims.shape)
-        content, expr = _split(expr)
-        scalars = [arg for arg in sp.Mul.make_args(expr) if not shape_of(arg)]
-        rest = sp.Mul(*(arg for arg in sp.Mul.make_args(expr) if shape_of(arg)))
-        return content * sp.Mul(*scalars) * sp.Expr.__new__(cls, rest, dims)
+        outside: list[Expr] = []
+        inside: list[Expr] = []
+        for factor in sp.Mul.make_args(expr):
+            content, rest = _split(factor)
+            outside.append(content)
+            (inside if shape_of(rest) else outside).append(rest)
+        return sp.Mul(*outside) * sp.Expr.__new__(cls, sp.Mul(*inside), dims)
 
     @property
     def summed(self) -> Shape:

@@ -1,17 +1,17 @@
 """The order and the signs that a person would write: SymPy expressions as syntax trees.
 
-SymPy keeps no order; this module owns it. In a product the cotangent (or tangent) comes first,
-then variables as they are met, then linear maps, then differences; in a sum the terms follow
-reverse accumulation, or the text; a difference starts with its positive term, and ``1 - z`` stays
-``1 - z``. The trees are printed as text by :mod:`~gru_sym.algebra.show`, as LaTeX by
-:mod:`~gru_sym.algebra.typeset`, so that both read alike.
+SymPy keeps no order; this module owns it. In a product the cotangent comes first, then scalars,
+a tangent, gates, states and inputs, linear maps, differences; in a sum the terms follow reverse
+accumulation, or the text, and the product rule (``f_dot * c + c_dot * f``); a difference starts
+with its positive term, and ``1 - z`` stays ``1 - z``. The trees are printed as text by
+:mod:`~gru_sym.algebra.show`, as LaTeX by :mod:`~gru_sym.algebra.typeset`, so that both read alike.
 """
 
 import re
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from functools import singledispatchmethod
-from typing import Any
+from typing import Any, Protocol
 
 import sympy as sp
 
@@ -28,13 +28,23 @@ from gru_sym.algebra.nodes import (
     Total,
     Transpose,
 )
-from gru_sym.algebra.program import Definition, Program
 from gru_sym.algebra.rules import Elementwise
 
-__all__ = ["Presenter", "is_linear", "product"]
+__all__ = [
+    "Equation",
+    "Equations",
+    "Presenter",
+    "is_linear",
+    "is_negative",
+    "product",
+    "reading_order",
+]
 
 _LINEAR = re.compile(r"_(bar|dot)(_|$)")
+_BAR = re.compile(r"_bar(_|$)")
+_DOT = "_dot"
 _LAST = 10**9
+_ONE = tree.Number(Fraction(1))
 
 
 def is_linear(name: str) -> bool:
@@ -42,31 +52,87 @@ def is_linear(name: str) -> bool:
     return _LINEAR.search(name) is not None
 
 
+class Equation(Protocol):
+    """What is needed of one definition ``var = expr``."""
+
+    @property
+    def var(self) -> Var:
+        """The variable that is defined."""
+
+    @property
+    def expr(self) -> sp.Expr:
+        """What it is."""
+
+    @property
+    def tree(self) -> Any:
+        """The definition as it was written, or None."""
+
+
+class Equations(Protocol):
+    """What is needed of a program: what is given, and definitions in order."""
+
+    @property
+    def inputs(self) -> tuple[Var, ...]:
+        """The free variables."""
+
+    @property
+    def definitions(self) -> Sequence[Equation]:
+        """The definitions; this module stands below :mod:`~gru_sym.algebra.program`."""
+
+
+def reading_order(program: Equations) -> tuple[Var, ...]:
+    """All variables of a program in the order in which a reader of its text meets them."""
+    known = {str(v.name): v for v in program.inputs}
+    place = {v: k for k, v in enumerate(program.inputs)}
+    order: dict[Var, None] = {}
+    for d in program.definitions:
+        if isinstance(d.tree, tree.Definition):
+            names = (n.name for n in tree.postorder(d.tree.value) if isinstance(n, tree.Name))
+            met = [known[name] for name in names if name in known]
+        else:
+            met = sorted((v for v in variables_of(d.expr) if v in place), key=place.__getitem__)
+        order |= dict.fromkeys((*met, d.var))
+        known[str(d.var.name)] = d.var
+    return tuple(order | dict.fromkeys(program.inputs))
+
+
 def product(factors: Sequence[tree.Node]) -> tree.Node:
-    """The factors multiplied, in this order."""
+    """The factors multiplied, in this order; ``a`` times ``b / c`` is ``a * b / c``."""
     result = factors[0]
     for factor in factors[1:]:
-        result = tree.Binary("*", result, factor)
+        spine = []
+        while isinstance(factor, tree.Binary) and factor.op in {"*", "/"}:
+            spine.append((factor.op, factor.right))
+            factor = factor.left
+        if factor != _ONE:
+            result = tree.Binary("*", result, factor)
+        for op, right in reversed(spine):
+            result = tree.Binary(op, result, right)
     return result
 
 
 class Presenter:
-    """Writes expressions over the variables of a program."""
+    """Writes expressions over the variables of a program.
+
+    Args:
+        variables: all variables, in the order in which a reader meets them.
+        given: those of them that are not defined: states, inputs, parameters.
+    """
 
     def __init__(self, variables: Iterable[Var], given: Iterable[Var] = ()) -> None:
         self._position = {str(v.name): k for k, v in enumerate(variables)}
         self._given = {str(v.name) for v in given}
 
     @classmethod
-    def of(cls, program: Program) -> "Presenter":
+    def of(cls, program: Equations) -> "Presenter":
         """A presenter that follows the order of a program."""
-        return cls(program.variables, program.inputs)
+        return cls(reading_order(program), program.inputs)
 
-    def definition(self, d: Definition) -> tree.Definition:
+    def definition(self, d: Equation) -> tree.Definition:
         """The definition as a person wrote it, or else as one would."""
         if isinstance(d.tree, tree.Definition):
             return d.tree
-        return tree.Definition(d.name, self.expression(d.expr))
+        return tree.Definition(str(d.var.name), self.expression(d.expr))
 
     def expression(self, expr: sp.Expr) -> tree.Node:
         """The tree of an expression."""
@@ -77,29 +143,43 @@ class Presenter:
     def _at(self, name: str) -> int:
         return self._position.get(name, _LAST)
 
-    def _reading(self, expr: sp.Expr) -> list[tuple[int, str]]:
+    def _reading(self, expr: sp.Expr) -> list[int]:
         """Where a reader meets the variables, sorted; a tangent stands where its variable does."""
-        names = (str(v.name) for v in variables_of(expr))
-        return sorted((self._at(name.removesuffix("_dot")), name) for name in names)
+        return sorted({self._at(str(v.name).removesuffix(_DOT)) for v in variables_of(expr)})
 
     def _factor_key(self, factor: sp.Expr) -> tuple[Any, ...]:
         base = factor.base if isinstance(factor, sp.Pow) else factor
+        return (self._kind(base), self._reading(factor), str(factor))
+
+    def _kind(self, base: sp.Expr) -> int:
+        if isinstance(base, Size):
+            return 0
         if isinstance(base, Var):
+            if is_linear(base.name):
+                return 1 if _BAR.search(base.name) else 3
+            if not base.shape:
+                return 2
             # Gates before states and inputs: r * h, f * c.
-            kind = 0 if is_linear(base.name) else 2 if base.name in self._given else 1
-        elif isinstance(base, sp.Add):
-            kind = 4
-        elif isinstance(base, Size):
-            kind = -1
-        else:
-            kind = 3
-        return (kind, self._reading(factor), str(factor))
+            return 5 if base.name in self._given else 4
+        return 7 if isinstance(base, sp.Add) else 6
 
     def _term_key(self, term: sp.Expr) -> tuple[Any, ...]:
         names = [str(v.name) for v in variables_of(term)]
-        bars = sorted(self._at(n.removesuffix("_dot")) for n in names if "_bar" in n)
+        bars = sorted(self._at(n.removesuffix(_DOT)) for n in names if _BAR.search(n))
         plain = isinstance(term, Var) and bool(bars)
-        return (not plain, bars[:1] or [-1], not names, self._reading(term), str(term))
+        rule = self._moving(term)
+        return (not plain, bars[:1] or [-1], not names, self._reading(term), rule, str(term))
+
+    def _moving(self, term: sp.Expr) -> list[int]:
+        """Which factor of a product carries the tangent: the first goes first."""
+        dots = {v: str(v.name) for v in variables_of(term) if v.name.endswith(_DOT)}
+        if not dots:
+            return []
+        bare = {v: Var(name.removesuffix(_DOT), v.shape) for v, name in dots.items()}
+        still = {str(v.name) for v in bare.values()}
+        nodes = tree.postorder(self._tree(term.xreplace(bare)))
+        names = [node.name for node in nodes if isinstance(node, tree.Name)]
+        return [k for k, name in enumerate(names) if name in still]
 
     # -- trees ---------------------------------------------------------------------------------
 
@@ -118,13 +198,16 @@ class Presenter:
 
     @_tree.register
     def _(self, expr: sp.Add) -> tree.Node:
-        terms = sorted(sp.Add.make_args(expr), key=self._term_key)
+        expr = _gather(expr)
+        if not isinstance(expr, sp.Add):
+            return self._tree(expr)
+        terms = sorted(expr.args, key=self._term_key)
         # Start with a positive term; 1 - z with its number, v + 1 with its variable.
-        first = next((k for k, t in enumerate(terms) if not _is_negative(t)), 0)
+        first = next((k for k, t in enumerate(terms) if not is_negative(t)), 0)
         terms.insert(0, terms.pop(first))
         result = self._tree(terms[0])
         for term in terms[1:]:
-            negative = _is_negative(term)
+            negative = is_negative(term)
             result = tree.Binary(
                 "-" if negative else "+", result, self._tree(-term if negative else term)
             )
@@ -132,6 +215,9 @@ class Presenter:
 
     @_tree.register
     def _(self, expr: sp.Mul) -> tree.Node:
+        expr = sp.Mul(*(_share(factor) for factor in sp.Mul.make_args(expr)))
+        if not isinstance(expr, sp.Mul):
+            return self._tree(expr)
         number, rest = expr.as_coeff_Mul(rational=True)
         over = [f for f in sp.Mul.make_args(rest) if not _is_denominator(f)]
         under = [1 / f for f in sp.Mul.make_args(rest) if _is_denominator(f)]
@@ -217,9 +303,40 @@ _CALLED: dict[type[Node], str] = {
 }
 
 
-def _is_negative(term: sp.Expr) -> bool:
+def is_negative(term: sp.Expr) -> bool:
+    """Whether the term is written with a minus sign in front."""
     return bool(term.as_coeff_Mul(rational=True)[0] < 0)
 
 
 def _is_denominator(factor: sp.Expr) -> bool:
     return isinstance(factor, sp.Pow) and bool(factor.exp < 0)
+
+
+def _share(factor: sp.Expr) -> sp.Expr:
+    """``z_bar * (1 - z) - z_bar * z`` as ``z_bar * (1 - 2 * z)``."""
+    if not isinstance(factor, sp.Add):
+        return factor
+    linear = [
+        {f for f in sp.Mul.make_args(term) if isinstance(f, Var) and is_linear(f.name)}
+        for term in factor.args
+    ]
+    shared = sp.Mul(*set.intersection(*linear))
+    return shared * sp.Add(*(term / shared for term in factor.args))
+
+
+def _gather(expr: sp.Add) -> sp.Expr:
+    """``u * a_dot - u * b_dot`` as ``u * (a_dot - b_dot)``: the tangent of a difference."""
+    groups: dict[sp.Expr, list[sp.Expr]] = {}
+    for term in expr.args:
+        number, rest = term.as_coeff_Mul(rational=True)
+        dots = [f for f in sp.Mul.make_args(rest) if isinstance(f, Var) and f.name.endswith(_DOT)]
+        if len(dots) == 1 and rest != dots[0]:
+            groups.setdefault(abs(number) * rest / dots[0], []).append(term)
+    joined = {
+        common: sp.Add(*(term / common for term in terms))
+        for common, terms in groups.items()
+        if len(terms) > 1
+    }
+    gathered = {term for common in joined for term in groups[common]}
+    alone = (term for term in expr.args if term not in gathered)
+    return sp.Add(*alone, *(common * inner for common, inner in joined.items()))

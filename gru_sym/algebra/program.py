@@ -11,6 +11,10 @@ from typing import Any
 import sympy as sp
 
 from gru_sym.algebra.expr import Var, shape_of, variables_of
+from gru_sym.algebra.present import Presenter
+from gru_sym.algebra.show import show_definition
+from gru_sym.algebra.symbols import plain_name
+from gru_sym.algebra.typeset import Row, aligned, summands
 
 __all__ = ["Definition", "Program", "Scan"]
 
@@ -68,6 +72,22 @@ class Program:
 
     def __iter__(self) -> Iterator[Definition]:
         return iter(self.definitions)
+
+    def __str__(self) -> str:
+        """One line for each definition, in the language of cells."""
+        presenter = Presenter.of(self)
+        width = max((len(d.name) for d in self), default=0)
+        return "\n".join(show_definition(presenter.definition(d), width) for d in self)
+
+    def _repr_latex_(self) -> str:
+        """The definitions one below the other: how a notebook shows a program."""
+        presenter = Presenter.of(self)
+        scalars = {v.name for v in self.variables if not v.shape}
+        rows = (
+            Row(plain_name(d.name), summands(presenter.definition(d).value, plain_name, scalars))
+            for d in self
+        )
+        return f"$${aligned(rows)}$$"
 
     def __getitem__(self, name: str) -> Definition:
         """The definition of ``name``.

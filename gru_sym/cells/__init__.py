@@ -9,9 +9,17 @@ from importlib import import_module
 from typing import Any
 
 # Lazy, so that parsing alone (and the command line's help) needs no SymPy.
-_HOME = {"Cell": "equations", "cell": "builtin", "names": "builtin"}
+_HOME = {
+    "Cell": "equations",
+    "Network": "network",
+    "bidirectional": "compose",
+    "cell": "builtin",
+    "names": "builtin",
+    "readout": "compose",
+    "stack": "compose",
+}
 
-__all__ = ["Cell", "cell", "names"]
+__all__ = ["Cell", "Network", "bidirectional", "cell", "names", "readout", "stack"]
 
 
 def __getattr__(name: str) -> Any:

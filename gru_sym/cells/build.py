@@ -11,7 +11,7 @@ from fractions import Fraction
 import sympy as sp
 
 from gru_sym.algebra import tree
-from gru_sym.algebra.expr import Dims, Shape, Var, size_of
+from gru_sym.algebra.expr import Dims, Shape, Size, Var, shape_of, size_of
 from gru_sym.algebra.nodes import Concat, LogSumExp, MatVec, Outer, Slice, Softmax, Total, Transpose
 from gru_sym.algebra.program import Definition
 from gru_sym.algebra.rules import RULES, apply
@@ -60,14 +60,14 @@ def _calls(node: tree.Node) -> Iterator[tree.Call]:
 
 
 class Builder:
-    """Builds SymPy expressions over the variables that it is given.
+    """Builds SymPy expressions over the variables (and sizes) that it is given.
 
     Raises:
         LimitError: a constant or an exponent is too large.
         UnsupportedError: an exponent that is not a number, or a value that is not real.
     """
 
-    def __init__(self, variables: Mapping[str, Var], source: str) -> None:
+    def __init__(self, variables: Mapping[str, Var | Size], source: str) -> None:
         self.variables = variables
         self.source = source
 
@@ -93,7 +93,7 @@ class Builder:
                 return self._number(value, place), ()
             case tree.Name(name):
                 var = self.variables[name]
-                return var, var.shape
+                return var, shape_of(var)
             case tree.Neg():
                 sign = 1
                 while isinstance(node, tree.Neg):

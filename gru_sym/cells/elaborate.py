@@ -1,5 +1,6 @@
 """From a parsed text to a cell's parts: which name is what, its shape, and the Program."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NoReturn
@@ -14,6 +15,8 @@ from gru_sym.errors import Place, ShapeError, StructureError, UnsupportedError
 __all__ = ["NEXT", "Parts", "elaborate"]
 
 NEXT = "_next"
+_NUMBERS = re.compile(r"(?:_[0-9]+)+$")
+"""The numbers of layers at the end of a name: ``_2`` of ``h_2``, ``_1_2`` of ``h_1_2``."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,13 @@ class _Elaboration:
                     f"write `h{NEXT} = …`",
                     self.assigned[NEXT].place,
                 )
+        for name in self.header.outputs:
+            if name not in self.assigned:
+                self._fail(
+                    f"the output `{name}` is not defined here",
+                    "an output is a definition; inputs, states and parameters are known anyway",
+                    dict(self.header.places).get(name),
+                )
         output = self.header.output.removesuffix(NEXT) or ("h" if "h" in found else found[0])
         if output not in found:
             self._fail(
@@ -130,7 +140,8 @@ class _Elaboration:
     def _infer(self) -> dict[str, Shape]:
         types = Inference(self.source)
         declared = {
-            name: types.known(tuple((part,) for part in shape)) for name, shape in self.header.shapes
+            name: types.known(tuple((part,) for part in shape))
+            for name, shape in self.header.shapes
         }
         first_input = next((n for n, k in self.kinds.items() if k == "input"), None)
         for name, kind in self.kinds.items():
@@ -175,14 +186,13 @@ class _Elaboration:
 
     def _named(self, types: Inference, first_input: str | None) -> dict[str, Shape]:
         def wish(letter: str, name: str) -> str:
-            number = name.rpartition("_")[2]
-            return f"{letter}_{number}" if number.isdigit() else letter
+            return letter + "".join(_NUMBERS.findall(name))
 
         preferred = [(self.states[0], wish("H", self.states[0]))]
         if first_input is not None:
             preferred.append((first_input, wish("I", first_input)))
-        preferred += [(s, wish("H", s)) for s in self.states if s.rpartition("_")[2].isdigit()]
-        name_of = dimension_names(types.shapes, preferred, types.shapes)
+        preferred += [(s, wish("H", s)) for s in self.states if wish("H", s) != "H"]
+        name_of = dimension_names(types.shapes, preferred, {*types.shapes, *types.labels, *"BT"})
         return {name: types.close(shape, name_of) for name, shape in types.shapes.items()}
 
     # -- the program ---------------------------------------------------------------------------
@@ -195,7 +205,14 @@ class _Elaboration:
         definitions = []
         for written in self.document.definitions:
             for item in lower(written):
-                if item.name not in variables:
+                if item.name != written.name:
+                    if item.name in variables:
+                        self._fail(
+                            f"`{item.name}` would be the argument of two activations: of one among "
+                            f"several in a definition, and of the one in `{written.name}`",
+                            f"call `{written.name}` otherwise, without a number at its end",
+                            written.place,
+                        )
                     shape = _shape_of_argument(item, variables)
                     variables[item.name] = Var(item.name, shape)
                 definitions.append(builder.definition(item, variables[item.name].shape))

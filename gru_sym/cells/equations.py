@@ -7,9 +7,11 @@ from pathlib import Path
 from gru_sym.algebra import tree
 from gru_sym.algebra.expr import Var
 from gru_sym.algebra.program import Program
+from gru_sym.algebra.symbols import timed_name
+from gru_sym.algebra.typeset import Row, aligned, summands
 from gru_sym.cells.elaborate import elaborate
 from gru_sym.cells.parse import parse
-from gru_sym.cells.show import show_document
+from gru_sym.cells.show import show_document, show_equations
 from gru_sym.errors import CellSyntaxError, DataError
 
 __all__ = ["Cell"]
@@ -115,10 +117,25 @@ class Cell:
 
     @property
     def equations(self) -> str:
-        """The equations as a text that :meth:`parse` reads, without the header."""
+        """The equations, one a line, without the header."""
+        return show_equations(self.document)
+
+    @property
+    def text(self) -> str:
+        """The header and the equations: :meth:`parse` makes the same cell of it."""
         return show_document(self.document)
 
     def __str__(self) -> str:
         return self.equations
 
     __repr__ = __str__
+
+    def _repr_latex_(self) -> str:
+        """The equations as they were written, at step t: how a notebook shows the cell."""
+        name_of = timed_name({v.name for v in self.varying}, {s.name for s in self.states})
+        scalars = {v.name for v in self.program.variables if not v.shape}
+        rows = (
+            Row(name_of(d.name), summands(d.value, name_of, scalars))
+            for d in self.document.definitions
+        )
+        return f"$${aligned(rows)}$$"

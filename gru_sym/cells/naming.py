@@ -30,6 +30,8 @@ DIMENSIONS = frozenset("HITB")
 _MOST_COMPARED = 1_000
 """Among more words than these, looking for a similar one takes too long."""
 
+_INNER_MARK = re.compile("_(?:bar|dot)_")
+
 _LATEX_WORDS = frozenset(
     (
         *("begin", "end", "input", "include", "def", "edef", "gdef", "xdef", "let", "par"),
@@ -65,7 +67,10 @@ def did_you_mean(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str
 
 
 def check_name(name: str, place: Place, source: str, *, derivation: bool) -> None:
-    """Raise :class:`NamingError` when a variable may not be called so."""
+    """Raise :class:`NamingError` when a variable may not be called so.
+
+    A derivation may use (not assign) the name of a dimension, as the size that a mean divides by.
+    """
 
     def refuse(why: str, mend: str) -> NamingError:
         return NamingError(why, mend=mend, place=place, source=source)
@@ -90,6 +95,11 @@ def check_name(name: str, place: Place, source: str, *, derivation: bool) -> Non
         raise refuse(f"`{name}` is the name of a dimension and cannot be a variable", other)
     if name in _LATEX_WORDS:
         raise refuse(f"`{name}` is a reserved word of LaTeX", other)
+    inner = _INNER_MARK.search(name)
+    if not derivation and inner:
+        raise refuse(
+            f"`{name}`: `{inner[0]}` inside of a name is kept for cotangents and tangents", other
+        )
     if not derivation and name.endswith(("_bar", "_dot")):
         kind = "cotangent" if name.endswith("_bar") else "tangent"
         raise refuse(
@@ -143,7 +153,8 @@ def _used(document: Document) -> dict[str, Place]:
 def _check_node(node: Node, variables: set[str], source: str, *, derivation: bool) -> None:
     match node:
         case Name(name=name, place=place):
-            check_name(name, place, source, derivation=derivation)
+            if not (derivation and name in DIMENSIONS):
+                check_name(name, place, source, derivation=derivation)
         case Call(func=func, args=args, place=place):
             if func not in FUNCTIONS:
                 raise _unknown_function(func, variables, place, source)

@@ -4,15 +4,18 @@ from gru_sym.algebra.show import show_definition
 from gru_sym.algebra.tree import Document, Header
 from gru_sym.cells.header import TEXTS, reads_as_title
 
-__all__ = ["show_document"]
+__all__ = ["show_document", "show_equations"]
 
 
 def show_document(document: Document) -> str:
     """The header and the definitions, with their ``=`` one below the other."""
+    return "\n".join([*_header_lines(document.header), show_equations(document)]) + "\n"
+
+
+def show_equations(document: Document) -> str:
+    """The definitions alone."""
     width = max((len(d.name) for d in document.definitions), default=0)
-    lines = [*_header_lines(document.header)]
-    lines += (show_definition(d, width) for d in document.definitions)
-    return "\n".join(lines) + "\n"
+    return "\n".join(show_definition(d, width) for d in document.definitions)
 
 
 def _header_lines(header: Header) -> list[str]:

@@ -64,7 +64,8 @@ def bptt(cell: Cell) -> Scan:
     step = _needed(lines, carried)
     in_step = {d.var for d in step}
     varying = cell.varying | {cotangent_of(v) for v in cell.varying} | in_step | known
-    varying -= {cotangent_of(v) for v in program.variables if v not in cell.varying}
+    fixed = set(program.variables) - cell.varying - set(program.outputs)
+    varying -= {cotangent_of(v) for v in fixed}
     after = []
     for d in lines:
         if d.var in in_step:

@@ -144,11 +144,14 @@ class _Routes:
         self, expr: sp.Expr, shape: tuple[tuple[str, ...], ...]
     ) -> Iterator[tuple[tuple[Factor, ...], Var]]:
         """The terms of an expression that is linear in the tangents: (factors, tangent)."""
-        if isinstance(expr, Var):
-            yield (), expr
-        elif isinstance(expr, sp.Add):
+        if isinstance(expr, sp.Add):
             for term in expr.args:
                 yield from self._linear(term, shape)
+        elif shape and not shape_of(expr):  # a number that is broadcast
+            for factors, dot in self._linear(expr, ()):
+                yield (Factor("column", (sp.S.One,)), *factors), dot
+        elif isinstance(expr, Var):
+            yield (), expr
         elif isinstance(expr, sp.Mul):
             inner = next(a for a in expr.args if self._moves(a))
             slope = sp.Mul(*(a for a in expr.args if a is not inner))

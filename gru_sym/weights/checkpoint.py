@@ -2,11 +2,17 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gru_sym.errors import DataError
+from gru_sym.errors import DataError, UnsupportedError, WeightsError
 from gru_sym.weights.layout import LAYOUTS, Array, Kind, Layout
+
+if TYPE_CHECKING:
+    from gru_sym.cells.compose import Loss
+    from gru_sym.cells.equations import Cell
+    from gru_sym.cells.network import Network
 
 __all__ = ["Checkpoint", "Layer"]
 
@@ -65,18 +71,70 @@ class Checkpoint:
         """The one floating type of all parameters."""
         return next(iter(self.layers[0].forward.values())).dtype
 
-    def params(self) -> dict[str, Array]:
-        """All parameters in one flat dictionary.
+    def params(self, of: "Cell | Network | None" = None) -> dict[str, Array]:
+        """All parameters in one flat dictionary; with ``of``, those that this cell has.
 
         With one layer and one direction, the names are those of the cell (``W_z``). The reverse
         direction adds ``_rev``, and with several layers the layer's number, counted from 1, comes
-        last: ``W_z_2``, ``W_z_rev_2``. The head adds ``W_y`` and ``b_y``. ``W_*`` is (H, the
-        layer's input), ``U_*`` (H, H), ``b_*`` (H,).
+        last: ``W_z_2``, ``W_z_rev_2``. The head adds ``W_y`` and ``b_y``, which a cell without a
+        readout does not take: ``params(cell)`` leaves them out. ``W_*`` is (H, the layer's input),
+        ``U_*`` (H, H), ``b_*`` (H,).
         """
         flat: dict[str, Array] = {}
         for _, suffix, parameters in self._passes():
             flat |= {name + suffix: value for name, value in parameters.items()}
-        return flat | (self.head or {})
+        flat |= self.head or {}
+        if of is None:
+            return flat
+        wanted = {str(var.name) for var in of.params}
+        return {name: value for name, value in flat.items() if name in wanted}
+
+    def cell(self, loss: "Loss | None" = None) -> "Cell":
+        """The network as one cell, its layers stacked; its parameters are those of :meth:`params`.
+
+        Args:
+            loss: ``mse`` or ``cross_entropy``: with the head as a readout, and this loss at each
+                step. Without it the head is left out.
+
+        Raises:
+            UnsupportedError: the network has two directions, which no single step has.
+            WeightsError: a loss is asked for, and the file has no head.
+            StructureError: there is no such loss.
+        """
+        # Lazy: these load SymPy, and reading a file needs none.
+        from gru_sym.cells import builtin
+        from gru_sym.cells.compose import readout, stack
+
+        if self.bidirectional:
+            raise UnsupportedError(
+                "a network of two directions is not one cell: its reverse direction begins at the "
+                "last step",
+                mend="take checkpoint.network(), which runs over whole sequences",
+            )
+        cell = stack(*(builtin.cell(layer.cell) for layer in self.layers))
+        if loss is None:
+            return cell
+        if self.head is None:
+            raise WeightsError(
+                f"the loss {loss!r} needs a head, and none was found beside the network",
+                mend="save a linear layer on the state with the network, or use readout(cell, …) "
+                "with W_y and b_y of your own",
+            )
+        return readout(cell, loss)
+
+    def network(self) -> "Network":
+        """The layers as passes over whole sequences, in one direction or in two.
+
+        Its parameters are those of :meth:`params`; the head is left out.
+        """
+        # Lazy: these load SymPy, and reading a file needs none.
+        from gru_sym.cells import builtin
+        from gru_sym.cells.network import Layer as Passes
+        from gru_sym.cells.network import Network
+
+        cells = [(builtin.cell(layer.cell), layer.reverse is not None) for layer in self.layers]
+        passes = tuple(Passes(cell, cell if both else None) for cell, both in cells)
+        return Network(passes, name=self.kind.lower())
 
     def torch_gradients(self, grads: Mapping[str, Array]) -> dict[str, Array]:
         """Bring gradients back to PyTorch's keys, to compare them with ``.grad`` there.

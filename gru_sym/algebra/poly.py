@@ -1,0 +1,362 @@
+"""Polynomials in entries of arrays, with sums over indices: the arithmetic of the normal form.
+
+A monomial is a product of factors (base, indices, exponent). A base is an entry of a variable
+(``U[i, j]``) or of a function of other polynomials (``exp(a[i])``). A free index is a negative
+number; a bound index, 0, 1, …, is summed over. Bound indices carry no names: every monomial is
+relabelled canonically, so that equal sums are equal dictionaries.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import permutations, product
+from math import factorial, prod
+from typing import Any
+
+__all__ = ["Base", "Factor", "Monomial", "Number", "Poly", "PolyKey", "Ring", "TooLargeError"]
+
+Number = int | Fraction
+Factor = tuple[int, tuple[int, ...], Number]
+Monomial = tuple[Factor, ...]
+Poly = dict[Monomial, Number]
+PolyKey = tuple[tuple[Monomial, Number], ...]
+
+MAX_TERMS = 5_000
+MAX_RELABELLINGS = 5_040
+
+
+class TooLargeError(Exception):
+    """The normal form grows beyond what is worth computing: the answer is "unproved"."""
+
+
+@dataclass(frozen=True)
+class Base:
+    """What a factor is a power of.
+
+    Attributes:
+        kind: ``var``, ``size``, ``exp``, ``log``, ``sum`` (a polynomial as a whole), ``step``,
+            ``sin`` or ``cos``.
+        name: of the variable or the size.
+        dims: the dimension that each index runs over.
+        content: for a variable, which block of a joined dimension each index is in; for a function,
+            its argument as a key with indices −1, −2, ….
+    """
+
+    kind: str
+    name: str = ""
+    dims: tuple[str, ...] = ()
+    content: Any = ()
+
+
+class Ring:
+    """Arithmetic on polynomials over a growing set of bases."""
+
+    def __init__(self) -> None:
+        self.bases: list[Base] = []
+        self._number: dict[Base, int] = {}
+        self._temp = -1000
+
+    # -- making --------------------------------------------------------------------------------
+
+    def number_of(self, base: Base) -> int:
+        """The number that stands for a base."""
+        if base not in self._number:
+            self._number[base] = len(self.bases)
+            self.bases.append(base)
+        return self._number[base]
+
+    def factor(self, base: Base, indices: tuple[int, ...] = (), exponent: Number = 1) -> Poly:
+        """The polynomial ``base[indices] ** exponent``."""
+        return self.normal([(self.number_of(base), indices, exponent)], 1)
+
+    def constant(self, value: Number) -> Poly:
+        """A number."""
+        return {(): value} if value else {}
+
+    def temporary(self) -> int:
+        """A free index that nothing else uses."""
+        self._temp -= 1
+        return self._temp
+
+    # -- arithmetic ----------------------------------------------------------------------------
+
+    def add(self, *polys: Poly) -> Poly:
+        """The sum."""
+        total: Poly = {}
+        for poly in polys:
+            _accumulate(total, poly)
+        return total
+
+    def scale(self, poly: Poly, number: Number) -> Poly:
+        """A multiple."""
+        return {m: _plain(c * number) for m, c in poly.items()} if number else {}
+
+    def subtract(self, p: Poly, q: Poly) -> Poly:
+        """The difference."""
+        return self.add(p, self.scale(q, -1))
+
+    def multiply(self, p: Poly, q: Poly) -> Poly:
+        """The product."""
+        total: Poly = {}
+        for m, c in p.items():
+            shift = bound_count(m)
+            for n, d in q.items():
+                factors = [*m, *((b, _shifted(i, shift), e) for b, i, e in n)]
+                _accumulate(total, self.normal(factors, _plain(c * d)))
+        if len(total) > MAX_TERMS:
+            raise TooLargeError
+        return total
+
+    def bind(self, poly: Poly, index: int, dim: str) -> Poly:
+        """Sum over an index; where it does not occur, that is the size of its dimension."""
+        total: Poly = {}
+        size = (self.number_of(Base("size", dim)), (), 1)
+        for m, c in poly.items():
+            if any(index in i for _, i, _ in m):
+                new = bound_count(m)
+                factors = [(b, tuple(new if k == index else k for k in i), e) for b, i, e in m]
+            else:
+                factors = [*m, size]
+            _accumulate(total, self.normal(factors, c))
+        return total
+
+    def rename(self, poly: Poly, to: Mapping[int, int]) -> Poly:
+        """Rename free indices."""
+        total: Poly = {}
+        for m, c in poly.items():
+            factors = [(b, tuple(to.get(k, k) for k in i), e) for b, i, e in m]
+            _accumulate(total, self.normal(factors, c))
+        return total
+
+    def opened(self, monomial: Monomial) -> tuple[list[Factor], list[tuple[int, str]]]:
+        """The factors with bound indices made free, and those indices with their dimensions."""
+        to: dict[int, int] = {}
+        dims = {}
+        for b, i, _ in monomial:
+            for k, dim in zip(i, self.bases[b].dims, strict=True):
+                if k >= 0:
+                    if k not in to:
+                        to[k] = self.temporary()
+                    dims[to[k]] = dim
+        factors = [(b, tuple(to.get(k, k) for k in i), e) for b, i, e in monomial]
+        return factors, list(dims.items())
+
+    def close(self, poly: Poly, indices: Iterable[tuple[int, str]]) -> Poly:
+        """Sum over several indices."""
+        for index, dim in indices:
+            poly = self.bind(poly, index, dim)
+        return poly
+
+    # -- functions of polynomials as bases -----------------------------------------------------
+
+    def abstract(self, poly: Poly) -> tuple[PolyKey, tuple[int, ...], tuple[str, ...]]:
+        """A polynomial as the content of a base: key, the free indices in order, their dims."""
+        free: dict[int, str] = {}
+        for m in poly:
+            for b, i, _ in m:
+                for k, dim in zip(i, self.bases[b].dims, strict=True):
+                    if k < 0:
+                        free[k] = dim
+        best: tuple[PolyKey, tuple[int, ...]] | None = None
+        for order in permutations(sorted(free, reverse=True)):
+            key = key_of(self.rename(poly, {k: -1 - n for n, k in enumerate(order)}))
+            if best is None or key < best[0]:
+                best = (key, order)
+        assert best is not None
+        return best[0], best[1], tuple(free[k] for k in best[1])
+
+    def instantiate(self, base: Base, indices: tuple[int, ...]) -> Poly:
+        """The content of a function's base at these (free) indices."""
+        return self.rename(dict(base.content), {-1 - n: k for n, k in enumerate(indices)})
+
+    # -- normal monomials ----------------------------------------------------------------------
+
+    def normal(self, factors: list[Factor], coefficient: Number) -> Poly:
+        """A product of factors as a polynomial in normal form."""
+        merged: dict[tuple[int, tuple[int, ...]], Number] = {}
+        for b, i, e in factors:
+            merged[b, i] = merged.get((b, i), 0) + e
+        clean = [(b, i, _plain(e)) for (b, i), e in merged.items() if e]
+        for at, (b, i, e) in enumerate(clean):
+            base = self.bases[b]
+            rest = clean[:at] + clean[at + 1 :]
+            if base.kind == "step" and e > 1:
+                return self.normal([*rest, (b, i, 1)], coefficient)
+            if base.kind == "cos" and e >= 2:
+                sine = self.number_of(Base("sin", "", base.dims, base.content))
+                rest.append((b, i, _plain(e - 2)))
+                return self.add(
+                    self.normal(rest, coefficient),
+                    self.normal([*rest, (sine, i, 2)], -coefficient),
+                )
+            if base.kind == "sum":
+                if e >= 1:
+                    left = [*rest, (b, i, _plain(e - 1))]
+                    return self._times(left, coefficient, base, i)
+                if e < 0:
+                    reduced = self._reduced(clean, at, coefficient)
+                    if reduced is not None:
+                        return reduced
+        return {self._relabelled(clean): coefficient}
+
+    def _times(
+        self, factors: list[Factor], coefficient: Number, base: Base, indices: tuple[int, ...]
+    ) -> Poly:
+        """The product with the content of a ``sum`` base at these indices."""
+        shift = bound_count(factors)
+        total: Poly = {}
+        for m, c in base.content:
+            more = _placed(m, indices, shift)
+            _accumulate(total, self.normal([*factors, *more], _plain(coefficient * c)))
+        if len(total) > MAX_TERMS:
+            raise TooLargeError
+        return total
+
+    def _reduced(self, factors: list[Factor], at: int, coefficient: Number) -> Poly | None:
+        """L · P^−k → P^(1−k) − (P − L) · P^−k, where L is the leading term of P."""
+        b, indices, e = factors[at]
+        content: PolyKey = self.bases[b].content
+        lead, lead_coefficient = max(content, key=lambda item: item[0][::-1])
+        if not lead:
+            return None
+        pattern = _placed(lead, indices, 0, inner=True)
+        rest = _without(factors[:at] + factors[at + 1 :], pattern, frozenset(indices))
+        if rest is None:
+            return None
+        scale = _plain(Fraction(coefficient) / lead_coefficient)
+        total = self.normal([*rest, (b, indices, _plain(e + 1))], scale)
+        shift = bound_count(factors)
+        for m, c in content:
+            if m != lead:
+                more = [*rest, (b, indices, e), *_placed(m, indices, shift)]
+                _accumulate(total, self.normal(more, _plain(-scale * c)))
+        return total
+
+    def _relabelled(self, factors: list[Factor]) -> Monomial:
+        """The factors sorted, with bound indices in canonical order."""
+        bound = sorted({k for _, i, _ in factors for k in i if k >= 0})
+        if not bound:
+            return tuple(sorted(factors))
+        colours = _refined(factors, bound)
+        groups: dict[Any, list[int]] = {}
+        for k in bound:
+            groups.setdefault(colours[k], []).append(k)
+        ordered = [groups[c] for c in sorted(groups)]
+        if prod(factorial(len(g)) for g in ordered) > MAX_RELABELLINGS:
+            raise TooLargeError
+        best: Monomial | None = None
+        for choice in product(*(permutations(g) for g in ordered)):
+            to = {k: n for n, k in enumerate(k for group in choice for k in group)}
+            candidate = tuple(sorted((b, tuple(to.get(k, k) for k in i), e) for b, i, e in factors))
+            if best is None or candidate < best:
+                best = candidate
+        assert best is not None
+        return best
+
+
+def key_of(poly: Poly) -> PolyKey:
+    """The polynomial as a sorted tuple."""
+    return tuple(sorted(poly.items()))
+
+
+def bound_count(factors: Iterable[Factor]) -> int:
+    """One more than the largest bound index."""
+    return 1 + max((k for _, i, _ in factors for k in i if k >= 0), default=-1)
+
+
+def _plain(value: Number) -> Number:
+    return value.numerator if isinstance(value, Fraction) and value.denominator == 1 else value
+
+
+def _accumulate(total: Poly, poly: Poly) -> None:
+    for m, c in poly.items():
+        value = total.get(m, 0) + c
+        if value:
+            total[m] = _plain(value)
+        else:
+            total.pop(m, None)
+
+
+def _shifted(indices: tuple[int, ...], shift: int) -> tuple[int, ...]:
+    return tuple(k + shift if k >= 0 else k for k in indices)
+
+
+_INNER = 1_000_000
+
+
+def _placed(
+    monomial: Monomial, indices: tuple[int, ...], shift: int, *, inner: bool = False
+) -> list[Factor]:
+    """A monomial of a content at these indices; its own bound ones shifted (or marked inner)."""
+    offset = _INNER if inner else shift
+    return [
+        (b, tuple(k + offset if k >= 0 else indices[-1 - k] for k in i), e) for b, i, e in monomial
+    ]
+
+
+def _without(
+    factors: list[Factor], pattern: list[Factor], busy: frozenset[int]
+) -> list[Factor] | None:
+    """The factors without those of a pattern, or None where the pattern does not divide them.
+
+    An inner index of the pattern stands for a bound index of the factors that occurs nowhere else,
+    and is not one of the ``busy`` ones.
+    """
+    if not pattern:
+        return factors
+    (b, want, e), rest = pattern[0], pattern[1:]
+    for at, (base, have, exponent) in enumerate(factors):
+        if base != b or exponent < e:
+            continue
+        to: dict[int, int] = {}
+        if not all(
+            w == h or (w >= _INNER and h >= 0 and to.setdefault(w, h) == h)
+            for w, h in zip(want, have, strict=True)
+        ):
+            continue
+        left = factors[:at] + factors[at + 1 :]
+        if exponent > e:
+            left.append((base, have, _plain(exponent - e)))
+        further = [(c, tuple(to.get(k, k) for k in i), x) for c, i, x in rest]
+        result = _without(left, further, busy)
+        taken = set(to.values())
+        if result is None or len(taken) < len(to) or taken & busy:
+            continue
+        if not any(k in taken for _, i, _ in result for k in i):
+            return result
+    return None
+
+
+def _refined(factors: list[Factor], bound: list[int]) -> dict[int, Any]:
+    """A colour for each bound index that does not depend on how it is called."""
+    colours: dict[int, Any] = dict.fromkeys(bound, 0)
+    for _ in range(len(bound)):
+        signatures = {
+            k: (
+                colours[k],
+                sorted(
+                    (
+                        b,
+                        e,
+                        tuple(
+                            (1, 0) if j == k else (2, colours[j]) if j >= 0 else (0, j) for j in i
+                        ),
+                    )
+                    for b, i, e in factors
+                    if k in i
+                ),
+            )
+            for k in bound
+        }
+        distinct = sorted({_frozen(s) for s in signatures.values()})
+        new = {k: distinct.index(_frozen(s)) for k, s in signatures.items()}
+        if len(set(new.values())) == len(set(colours.values())) and any(colours.values()):
+            return new
+        colours = new
+        if len(distinct) == len(bound):
+            return colours
+    return colours
+
+
+def _frozen(signature: tuple[Any, list[Any]]) -> tuple[Any, ...]:
+    return (signature[0], tuple(signature[1]))

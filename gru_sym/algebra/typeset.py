@@ -1,0 +1,285 @@
+r"""A syntax tree as LaTeX: ⊙ between vectors, juxtaposition for W x, and the order of the tree.
+
+The tree has order and signs already (:mod:`~gru_sym.algebra.present`); nothing is moved here. All
+that is emitted compiles with amsmath alone and renders in KaTeX and MathJax. Powers, fractions and
+functions of vectors are elementwise; ``sum`` and ``mean`` are over all entries; ``[h, x]`` is one
+vector above the other; ``v[:H]`` are its first H entries, or a matrix's first H columns.
+
+>>> from gru_sym.algebra.symbols import plain_name
+>>> from gru_sym.cells.parse import parse
+>>> line = parse("U_h_bar = outer(a_bar * r, h)", derivation=True).definitions[0]
+>>> typeset(line.value, plain_name)
+'(\\bar{a} \\odot r)\\,h^{\\top}'
+"""
+
+import re
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+
+from gru_sym.algebra.show import show
+from gru_sym.algebra.tree import (
+    Binary,
+    Call,
+    Concat,
+    Name,
+    Neg,
+    Node,
+    Number,
+    Slice,
+    Transpose,
+    children,
+    postorder,
+)
+
+__all__ = ["Row", "aligned", "parenthesised", "summands", "typeset", "width"]
+
+# What binds tighter has the larger number. _SIGNED starts with a minus; _BIG is a sum over t.
+_SUM, _SIGNED, _BIG, _HADAMARD, _BESIDE, _POWER, _ATOM = range(7)
+
+_FUNCTIONS = {"sigmoid": r"\sigma"} | {n: f"\\{n}" for n in ("tanh", "exp", "log", "sin", "cos")}
+_SCALAR_FUNCTIONS = frozenset({"sum", "mean", "logsumexp"})
+_SMALLEST_PLAIN = Fraction(1, 1000)
+_WIDTH = 84.0
+
+Part = tuple[str, int]
+
+
+def typeset(node: Node, name_of: Callable[[str], str], scalars: Collection[str] = ()) -> str:
+    """The LaTeX of an expression.
+
+    Args:
+        node: the expression.
+        name_of: the LaTeX symbol of a name, such as
+            :func:`~gru_sym.algebra.symbols.plain_name`; one subscript and one superscript at most.
+        scalars: the names that stand for numbers: they are written beside what they multiply.
+    """
+    return _write(node, name_of, frozenset(scalars))[0]
+
+
+def summands(
+    node: Node, name_of: Callable[[str], str], scalars: Collection[str] = ()
+) -> tuple[str, ...]:
+    """The LaTeX of each term of a sum, its sign in front of all but the first, for line breaks."""
+    terms = []
+    while isinstance(node, Binary) and node.op in {"+", "-"}:
+        term = _at_least(_write(node.right, name_of, frozenset(scalars)), _BIG)
+        terms.append(f"{node.op} {term}")
+        node = node.left
+    return (typeset(node, name_of, scalars), *reversed(terms))
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line ``left = term + term …`` of LaTeX, with a remark at its end.
+
+    No left side continues the line above, no terms make the left side a heading. The terms after
+    the first begin with their signs.
+    """
+
+    left: str
+    terms: tuple[str, ...] = ()
+    remark: str = ""
+
+
+def aligned(rows: Iterable[Row], wide: float = _WIDTH) -> str:
+    """Rows one below the other, in an ``aligned`` environment; long ones break at a sign."""
+    found = []
+    for row in rows:
+        note = f" && {row.remark}" if row.remark else ""
+        if not row.terms:
+            found.append(f"& {row.left}{note}")
+            continue
+        first, *others = row.terms
+        line = f"{row.left} &= {first}" if row.left else rf"&\quad {first}"
+        used = width(row.left) + width(first) + 3
+        for term in others:
+            if used + width(term) > wide:
+                found.append(line)
+                line, used = rf"&\quad {term}", width(row.left) + width(term) + 5
+            else:
+                line, used = f"{line} {term}", used + width(term)
+        found.append(line + note)
+    body = " \\\\\n".join(found)
+    return f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}"
+
+
+_TOKEN = re.compile(r"\\[A-Za-z]+|\\.|.", re.DOTALL)
+_NOTHING = frozenset(
+    ("\\left", "\\right", "\\bar", "\\dot", "\\tilde", "\\hat", "\\mathrm", *"{}_^ ")
+)
+_OPERATORS = frozenset(("\\odot", "+", "-", "=", "\\to", "\\cdot"))
+
+
+def width(latex: str) -> float:
+    """About how many letters wide a formula is."""
+    total = 0.0
+    for token in _TOKEN.findall(latex):
+        if token in _OPERATORS:
+            total += 2.5
+        elif token == "\\,":
+            total += 0.3
+        elif token in {"\\tanh", "\\exp", "\\log", "\\operatorname"}:
+            total += 3.0
+        elif token not in _NOTHING:
+            total += 0.9
+    return total
+
+
+def _write(node: Node, name_of: Callable[[str], str], scalars: frozenset[str]) -> Part:
+    done: list[Part] = []
+    flat: dict[int, bool] = {}
+    for current in postorder(node):
+        parts = children(current)
+        taken = done[len(done) - len(parts) :]
+        del done[len(done) - len(parts) :]
+        flat[id(current)] = _is_scalar(current, [flat[id(p)] for p in parts], scalars)
+        if isinstance(current, Name):
+            done.append((name_of(current.name), _ATOM))
+        elif isinstance(current, Binary):
+            beside = current.op == "*" and any(flat[id(p)] for p in parts)
+            done.append(_binary(current, taken, beside=beside))
+        else:
+            done.append(_other(current, taken))
+    return done[0]
+
+
+def _is_scalar(node: Node, parts: list[bool], scalars: frozenset[str]) -> bool:
+    match node:
+        case Name(name=name):
+            return name in scalars
+        case Number():
+            return True
+        case Call(func=func):
+            return func in _SCALAR_FUNCTIONS or (func != "outer" and all(parts))
+        case _:
+            return all(parts)
+
+
+def _binary(node: Binary, parts: list[Part], *, beside: bool) -> Part:
+    left, right = parts
+    match node.op:
+        case "+" | "-":
+            return f"{left[0]} {node.op} {_at_least(right, _BIG)}", _SUM
+        case "*" if beside:
+            level = _BESIDE if min(left[1], right[1]) >= _BESIDE else _HADAMARD
+            text = _at_least(left, _HADAMARD, signed=True)
+            other = _at_least(right, _BESIDE)
+            between = r" \cdot " if other[0].isdigit() or _is_number(node.right) else r"\,"
+            return f"{text}{between}{other}", _SIGNED if left[1] == _SIGNED else level
+        case "*":
+            text = rf"{_at_least(left, _HADAMARD, signed=True)} \odot {_at_least(right, _BESIDE)}"
+            return text, _SIGNED if left[1] == _SIGNED else _HADAMARD
+        case "/":
+            minus = "-" if left[1] == _SIGNED else ""
+            fraction = rf"{minus}\frac{{{left[0].removeprefix(minus)}}}{{{right[0]}}}"
+            return fraction, _SIGNED if minus else _BESIDE
+        case "@":
+            first = _beside_matrix(node.left, left)
+            return rf"{first}\,{_beside_matrix(node.right, right)}", _BESIDE
+        case _:
+            exponent = node.right
+            above = right[0]
+            if isinstance(exponent, Number) and exponent.value.denominator != 1:
+                above = f"{exponent.value.numerator}/{exponent.value.denominator}"
+            return f"{_base(left)}^{{{above}}}", _POWER
+
+
+def _other(node: Node, parts: list[Part]) -> Part:
+    match node:
+        case Number(value=value):
+            return _number(value)
+        case Neg():
+            return f"-{_at_least(parts[0], _BIG)}", _SIGNED
+        case Transpose():
+            return rf"{_base(parts[0])}^{{\top}}", _POWER
+        case Concat():
+            return "[" + r",\, ".join(text for text, _ in parts) + "]", _ATOM
+        case Slice(start=start, stop=stop):
+            below = f"{'+'.join(map(_bound, start or ()))}{{:}}{'+'.join(map(_bound, stop or ()))}"
+            inner = parenthesised(parts[0][0]) if _scripts(parts[0]) else parts[0][0]
+            return f"{inner}_{{[{below}]}}", _ATOM
+        case Call(func=func):
+            return _call(func, parts)
+        case _:
+            raise AssertionError(f"no way to typeset {type(node).__name__}")
+
+
+def _call(func: str, parts: list[Part]) -> Part:
+    text, level = parts[0]
+    match func:
+        case "sqrt":
+            return rf"\sqrt{{{text}}}", _ATOM
+        case "abs":
+            return rf"\left|{text}\right|", _ATOM
+        case "outer":
+            left = text if level >= _POWER else parenthesised(text)
+            return rf"{left}\,{_base(parts[1])}^{{\top}}", _BESIDE
+        case "sum_t":
+            return rf"\sum_{{t=1}}^{{T}} {_at_least(parts[0], _HADAMARD)}", _BIG
+    word = "".join(c if c.isalnum() else r"\_" for c in func if c.isascii())
+    name = _FUNCTIONS.get(func, rf"\operatorname{{{word}}}")
+    return f"{name}{parenthesised(text)}", _ATOM
+
+
+def _number(value: Fraction) -> Part:
+    if value < 0:
+        return f"-{_number(-value)[0]}", _SIGNED
+    text = show(Number(value))
+    if "/" in text:
+        return rf"\frac{{{value.numerator}}}{{{value.denominator}}}", _BESIDE
+    if 0 < value < _SMALLEST_PLAIN and "e" not in text:
+        digits = text.removeprefix("0.")
+        short = digits.lstrip("0")
+        point = f".{short[1:]}" if short[1:] else ""
+        text = f"{short[0]}{point}e-{len(digits) - len(short) + 1}"
+    if "e" not in text:
+        return text, _ATOM
+    mantissa, exponent = text.split("e")
+    if mantissa == "1":
+        return f"10^{{{exponent}}}", _POWER
+    return rf"{mantissa} \cdot 10^{{{exponent}}}", _BESIDE
+
+
+def _is_number(node: Node) -> bool:
+    return isinstance(node, Number)
+
+
+def _bound(name: str) -> str:
+    """The name of a dimension: ``H_1`` is H_1."""
+    letter, _, number = name.partition("_")
+    return f"{letter}_{{{number.replace('_', ',')}}}" if number else letter
+
+
+def parenthesised(text: str) -> str:
+    """A formula in parentheses, large ones around a fraction."""
+    return rf"\left({text}\right)" if r"\frac" in text else f"({text})"
+
+
+def _at_least(part: Part, level: int, *, signed: bool = False) -> str:
+    text, own = part
+    return text if own >= level or (signed and own == _SIGNED) else parenthesised(text)
+
+
+def _beside_matrix(node: Node, part: Part) -> str:
+    matrix = isinstance(node, Binary) and node.op == "@"
+    return part[0] if part[1] >= _POWER or matrix else parenthesised(part[0])
+
+
+def _scripts(part: Part) -> frozenset[str]:
+    """Which of ``_ ^ '`` stand at the top of a text, so that another would clash."""
+    text, level = part
+    if level < _ATOM:
+        return frozenset("_^")
+    depth, found = 0, set()
+    for token in _TOKEN.findall(text):
+        depth += (token in {"{", "(", "[", r"\left"}) - (token in {"}", ")", "]", r"\right"})
+        if depth == 0 and token in {"_", "^", "'"}:
+            found.add(token)
+    return frozenset(found)
+
+
+def _base(part: Part) -> str:
+    """What a superscript is put on; a symbol may have a subscript already, no superscript."""
+    clash = _scripts(part) & {"^", "'"}
+    return parenthesised(part[0]) if part[1] < _ATOM or clash else part[0]

@@ -1,0 +1,166 @@
+"""Gradients from files to a file: what `gru-sym grad` does.
+
+Arrays are called as the cell's symbols: ``W_z`` in the file of parameters, ``h`` in that of
+states, ``W_z_bar`` and ``h_bar`` in the result.
+"""
+
+import contextlib
+import os
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gru_sym.cells.equations import Cell
+from gru_sym.codegen.compile import compile
+from gru_sym.errors import DataError
+
+__all__ = ["GradSummary", "grad_files"]
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class GradSummary:
+    """What :func:`grad_files` did.
+
+    Attributes:
+        cell: the cell's name.
+        out: the file that was written.
+        T: the number of steps.
+        B: the number of sequences; None where the inputs have no batch.
+        sizes: dimension → size.
+        dtype: the type of the arrays.
+        arrays: name → shape of each array in the file.
+    """
+
+    cell: str
+    out: Path
+    T: int
+    B: int | None
+    sizes: dict[str, int]
+    dtype: str
+    arrays: dict[str, tuple[int, ...]]
+
+    def __str__(self) -> str:
+        """In one sentence."""
+        batch = "" if self.B is None else f", {self.B} sequence{'s' * (self.B > 1)}"
+        steps = f"{self.T} step{'s' * (self.T > 1)}"
+        return f"{self.cell}: {steps}{batch}, {self.dtype}; {len(self.arrays)} arrays in {self.out}"
+
+
+def grad_files(
+    cell: Cell,
+    params_path: str | Path,
+    inputs_path: str | Path,
+    state_path: str | Path | None,
+    cotangent_path: str | Path | None,
+    out_path: str | Path,
+) -> GradSummary:
+    """Run a cell over a sequence from files, backpropagate, and write all gradients.
+
+    Args:
+        cell: the cell.
+        params_path: ``.npz`` with each parameter under its name.
+        inputs_path: ``.npy`` with the input (T, I) or (T, B, I), or ``.npz`` with one array for
+            each input, by name; for a cell without inputs the number of steps.
+        state_path: ``.npz`` with the initial states by name (or ``.npy`` for a cell with one
+            state), (B, H) or (H,); None for zeros.
+        cotangent_path: ``.npy`` with the cotangent of the output state at every step, (T, B, H) or
+            (T, H) as the inputs; or ``.npz`` by name of state or further output (``loss``). None:
+            ones at the last step, zeros before.
+        out_path: the ``.npz`` to write, whole or not at all. It holds ``hs``, ``<name>_bar`` for
+            each parameter and input, and ``<state>_bar`` for each initial state.
+
+    Raises:
+        DataError: a file cannot be read or written, or an array is missing, unknown, of a wrong
+            shape or type, or not finite.
+    """
+    out = Path(out_path)
+    if out.suffix != ".npz":
+        out = out.with_name(f"{out.name}.npz")
+    params = _read(params_path, "parameters")
+    if not isinstance(params, Mapping):
+        names = ", ".join(str(p.name) for p in cell.params)
+        raise DataError(
+            f"{params_path} holds one array, not parameters by name",
+            mend=f"write them with np.savez: {names}",
+        )
+    inputs = _read(inputs_path, "inputs")
+    states = None if state_path is None else _read(state_path, "initial states")
+    cotangent = None if cotangent_path is None else _read(cotangent_path, "cotangent")
+
+    run = compile(cell)
+    trajectory, grads = run.gradients(params, inputs, states, cotangent)
+    arrays = {"hs": trajectory.hs, **grads}
+    _write(out, arrays)
+    return GradSummary(
+        cell=cell.name,
+        out=out,
+        T=trajectory.T,
+        B=trajectory.B if trajectory.batched else None,
+        sizes=dict(trajectory.sizes),
+        dtype=str(trajectory.dtype),
+        arrays={name: array.shape for name, array in arrays.items()},
+    )
+
+
+def _read(path: str | Path, what: str) -> Array | dict[str, Array]:
+    """One array of a ``.npy`` file, or those of an ``.npz`` by name; never a pickle."""
+    mend = "write the file with np.save (one array) or np.savez (arrays by name)"
+    try:
+        # Opened here, so that it is closed also where NumPy gives up on what is in it.
+        with Path(path).open("rb") as file:
+            return _load(file)
+    except OSError as error:
+        raise DataError(
+            f"cannot read the {what}, {path}: {error.strerror or error}",
+            mend="give the path of a .npy or .npz file",
+        ) from error
+    except (ValueError, EOFError, KeyError, zipfile.BadZipFile, NotImplementedError) as error:
+        if "pickle" in str(error).lower():
+            raise DataError(
+                f"the {what}, {path}, hold pickled data or objects, which are never loaded",
+                mend=mend,
+            ) from error
+        raise DataError(f"the {what}, {path}: not a NumPy file ({error})", mend=mend) from error
+
+
+def _load(file: BinaryIO) -> Array | dict[str, Array]:
+    loaded = np.load(file, allow_pickle=False)
+    if not isinstance(loaded, np.lib.npyio.NpzFile):
+        return loaded
+    with loaded:
+        return {name: loaded[name] for name in loaded.files}
+
+
+def _write(out: Path, arrays: Mapping[str, Array]) -> None:
+    """Write an ``.npz`` beside its place, then move it there: no half file is ever seen."""
+    try:
+        descriptor, temporary = tempfile.mkstemp(dir=out.parent, prefix=f".{out.name}.")
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                np.savez(file, **dict(arrays))  # type: ignore[arg-type]
+            Path(temporary).chmod(0o666 & ~_umask())
+            Path(temporary).replace(out)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                Path(temporary).unlink()
+            raise
+    except OSError as error:
+        raise DataError(
+            f"cannot write {out}: {error.strerror or error}",
+            mend="give a path in a directory that exists and can be written",
+        ) from error
+
+
+def _umask() -> int:
+    """The permissions that new files do not get; a temporary file is more private than that."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,206 @@
+"""What is wrong with a wrong line: the term that is missing, extra, or of the wrong sign or factor.
+
+Candidates are compared as numbers at one random point, in double precision: a diagnosis is help
+beside the verdict, never the verdict.
+"""
+
+import math
+import random
+from collections.abc import Callable, Iterator, Sequence
+from fractions import Fraction
+
+import numpy as np
+import sympy as sp
+
+from gru_sym.algebra.expr import Shape, Var, shape_of, variables_of
+from gru_sym.algebra.nodes import MatVec, Outer, Transpose
+from gru_sym.algebra.program import Definition
+from gru_sym.prove.evaluate import Floats, OutsideError, evaluate, extent
+
+__all__ = ["Point", "diagnose"]
+
+CLOSE = 1e-9
+
+
+class Point:
+    """One random point at which expressions over a list of definitions have values."""
+
+    def __init__(self, inputs: Sequence[Var], definitions: Sequence[Definition]) -> None:
+        source = random.Random(1)
+        names = {
+            n for v in (*inputs, *(d.var for d in definitions)) for dim in v.shape for n in dim
+        }
+        self.sizes = {name: 2 + k for k, name in enumerate(sorted(names))}
+        self.values = {}
+        for var in inputs:
+            shape = tuple(extent(dim, self.sizes) for dim in var.shape)
+            array = np.empty(shape, dtype=object)
+            for place in np.ndindex(shape):
+                array[place] = source.uniform(0.2, 1.2)
+            self.values[var] = array
+        for d in definitions:
+            self.values[d.var] = self.value(d.expr, d.var.shape)
+
+    def value(self, expr: sp.Expr, shape: Shape) -> np.ndarray:
+        """The value of an expression in a shape; not a number where it has none."""
+        try:
+            array = evaluate(expr, shape, self.values, self.sizes, Floats())
+        except (OutsideError, OverflowError, ZeroDivisionError):
+            return np.full(tuple(extent(dim, self.sizes) for dim in shape), math.nan)
+        return np.asarray(array, dtype=float)
+
+    def same(self, p: sp.Expr, q: sp.Expr, shape: Shape) -> bool:
+        """Whether two expressions have the same value here, to nine digits."""
+        try:
+            a, b = self.value(p, shape), self.value(q, shape)
+        except ValueError:  # shapes that do not broadcast
+            return False
+        return bool(np.linalg.norm(a - b) <= CLOSE * (np.linalg.norm(a) + np.linalg.norm(b)))
+
+
+def diagnose(
+    written: sp.Expr,
+    right: sp.Expr,
+    shape: Shape,
+    point: Point,
+    show: Callable[[sp.Expr], str],
+) -> str:
+    """In words, how a written expression differs from the right one."""
+    whole = _relation(written, right, shape, point, show)
+    if whole:
+        return whole
+    for expand in (False, True):
+        mine, true = _terms(written, expand), _terms(right, expand)
+        mine, true = _unmatched(mine, true, shape, point)
+        words = _compared(mine, true, shape, point, show)
+        if words:
+            return words
+    return f"it is not `{show(right)}`"
+
+
+def _terms(expr: sp.Expr, expand: bool) -> list[sp.Expr]:
+    return list(sp.Add.make_args(sp.expand(expr) if expand else expr))
+
+
+def _unmatched(
+    mine: list[sp.Expr], true: list[sp.Expr], shape: Shape, point: Point
+) -> tuple[list[sp.Expr], list[sp.Expr]]:
+    left = list(true)
+    extra = []
+    for term in mine:
+        found = next((t for t in left if point.same(term, t, shape)), None)
+        if found is None:
+            extra.append(term)
+        else:
+            left.remove(found)
+    return extra, left
+
+
+def _compared(
+    mine: list[sp.Expr],
+    true: list[sp.Expr],
+    shape: Shape,
+    point: Point,
+    show: Callable[[sp.Expr], str],
+) -> str:
+    """Words for what is left on both sides, or nothing where the terms cannot be paired."""
+    words = []
+    for term in list(mine):
+        for other in true:
+            said = _relation(term, other, shape, point, show)
+            if said:
+                words.append(said)
+                mine.remove(term)
+                true.remove(other)
+                break
+    if mine and true:
+        return ""
+    words += [f"the term `{show(t)}` is missing" for t in true]
+    words += [f"the term `{show(t)}` is extra" for t in mine if t != 0]
+    return "; ".join(words)
+
+
+def _relation(
+    written: sp.Expr, right: sp.Expr, shape: Shape, point: Point, show: Callable[[sp.Expr], str]
+) -> str:
+    """How one term is the other but for a sign, a factor, a transpose or a name."""
+    if written == 0 or right == 0:
+        return ""
+    if point.same(-written, right, shape):
+        return f"the sign of `{show(written)}` is wrong"
+    ratio = _ratio(written, right, shape, point)
+    if ratio is not None:
+        return f"`{show(written)}` is {ratio} times what it should be"
+    for factor, rest in _without_one(right):
+        if point.same(written, rest, shape):
+            return f"the factor `{show(factor)}` is missing in `{show(written)}`"
+        if point.same(-written, rest, shape):
+            where = f"`{show(written)}`"
+            return f"the factor `{show(factor)}` is missing in {where}, and the sign is wrong"
+    for factor, rest in _without_one(written):
+        if point.same(rest, right, shape):
+            return f"the factor `{show(factor)}` in `{show(written)}` is too much"
+    for said, changed in _changes(written, right):
+        if point.same(changed, right, shape):
+            return said.format(show=show(written))
+    for mine, rest in _without_one(written):
+        for true, other in _without_one(right):
+            if rest != 1 and other != 1 and point.same(rest, other, shape):
+                return f"the factor `{show(mine)}` should be `{show(true)}` in `{show(written)}`"
+    return ""
+
+
+def _ratio(written: sp.Expr, right: sp.Expr, shape: Shape, point: Point) -> Fraction | None:
+    a, b = point.value(written, shape).ravel(), point.value(right, shape).ravel()
+    if not (np.all(np.isfinite(a)) and np.all(np.isfinite(b)) and np.all(b != 0)):
+        return None
+    ratio = Fraction(float(a[0] / b[0])).limit_denominator(12)
+    if not ratio or abs(ratio) > 12:
+        return None
+    return ratio if np.allclose(a, float(ratio) * b, rtol=CLOSE, atol=0) else None
+
+
+def _without_one(expr: sp.Expr) -> Iterator[tuple[sp.Expr, sp.Expr]]:
+    """(factor, the expression without it), also for factors inside of products with matrices."""
+    factors = [f for f in sp.Mul.make_args(expr) if not f.is_Rational]
+    for factor in factors:
+        if isinstance(factor, sp.Pow) and factor.exp.is_Integer and abs(factor.exp) > 1:
+            yield factor.base, expr / factor.base
+        yield factor, expr / factor
+        if isinstance(factor, MatVec | Outer):
+            for at in range(2):
+                inner = factor.args[at]
+                if len(shape_of(inner)) != 1:
+                    continue
+                for part, rest in _without_one(inner) if isinstance(inner, sp.Mul) else ():
+                    arguments = [rest if k == at else a for k, a in enumerate(factor.args)]
+                    yield part, expr / factor * factor.func(*arguments)
+
+
+def _changes(written: sp.Expr, right: sp.Expr) -> Iterator[tuple[str, sp.Expr]]:
+    """Small changes of what is written, with words for each."""
+    for node in written.atoms(MatVec):
+        matrix = node.args[0]
+        flipped = Transpose(matrix)
+        if shape_of(flipped) == shape_of(matrix):
+            name = matrix.args[0] if isinstance(matrix, Transpose) else matrix
+            yield (
+                f"`{name}` should {'not ' if isinstance(matrix, Transpose) else ''}be transposed "
+                "in `{show}`",
+                written.xreplace({node: MatVec(flipped, node.args[1])}),
+            )
+    for node in written.atoms(Outer):
+        left, other, dims = node.args
+        if dims.shape[0] == dims.shape[1]:
+            yield (
+                "the outer product is transposed in `{show}`",
+                written.xreplace({node: Outer(other, left, dims)}),
+            )
+    mine, true = variables_of(written), variables_of(right)
+    for name in sorted(mine - true, key=str):
+        for other in sorted(true - mine, key=str):
+            if name.shape == other.shape:
+                yield (
+                    f"`{name}` should be `{other}` in `{{show}}`",
+                    written.xreplace({name: other}),
+                )

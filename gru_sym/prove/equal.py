@@ -1,0 +1,296 @@
+"""Equality for all sizes: by normal form, refuted by an exact counterexample.
+
+Definitions are not inlined: two sides are compared as they stand, and the definition that was made
+last is unfolded only where a difference is left, again and again, until nothing is left of it.
+"""
+
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from fractions import Fraction
+from typing import Any
+
+import mpmath
+import numpy as np
+import sympy as sp
+
+from gru_sym.algebra.expr import Shape, Var, shape_of, variables_of
+from gru_sym.algebra.functions import UndefinedError
+from gru_sym.algebra.normal import At, NormalForm, positions
+from gru_sym.algebra.poly import Poly, TooLargeError
+from gru_sym.algebra.program import Definition
+from gru_sym.algebra.rules import RULES, Elementwise
+from gru_sym.prove.evaluate import (
+    PRECISION,
+    Enclosures,
+    Field,
+    Fractions,
+    OutsideError,
+    evaluate,
+    evaluate_entries,
+    extent,
+)
+from gru_sym.prove.result import Answer, Counterexample, Proved, Refuted, Unproved
+
+__all__ = ["Equality", "kinks", "prove_equal"]
+
+Values = Mapping[Var, Any]
+
+TRIALS = 6
+"""Random points at which a counterexample is looked for."""
+
+
+def prove_equal(p: sp.Expr, q: sp.Expr, definitions: Iterable[Definition] = ()) -> Answer:
+    """Whether two expressions are equal for all sizes and all values.
+
+    Args:
+        p: one expression over shaped symbols.
+        q: another.
+        definitions: what the variables among them stand for; all others are arbitrary.
+
+    Returns:
+        :class:`Proved`; :class:`Refuted` with a counterexample in exact numbers at small unequal
+        sizes; or :class:`Unproved`.
+
+    >>> from gru_sym.algebra.expr import Var
+    >>> from gru_sym.algebra.rules import apply
+    >>> a = Var("a", (("H",),))
+    >>> prove_equal(apply("sigmoid", -a), 1 - apply("sigmoid", a)).verdict
+    'proved'
+    >>> print(prove_equal(a**2, a * 2))
+    refuted: a**2 = 2*a
+    at H = 2:
+      a = [...]
+      entry [0]: left ..., right ...
+    """
+    return Equality(definitions).prove(p, q, claim=f"{p} = {q}")
+
+
+class Equality:
+    """Proves equalities over one list of definitions.
+
+    Args:
+        definitions: in order; each may use those before it.
+        seed: of the random points at which counterexamples are looked for.
+    """
+
+    def __init__(self, definitions: Iterable[Definition] = (), *, seed: int = 0) -> None:
+        self.definitions = {d.var: d.expr for d in definitions}
+        self.order = {str(v.name): k for k, v in enumerate(self.definitions)}
+        self.seed = seed
+
+    def prove(self, p: sp.Expr, q: sp.Expr, *, claim: str, shape: Shape | None = None) -> Answer:
+        """Look for a counterexample; where there is none, for a proof."""
+        shape = shape or shape_of(p) or shape_of(q)
+        found = self.counterexample(p, q, shape)
+        if found is not None:
+            return Refuted(claim, found)
+
+        def difference(form: NormalForm) -> list[Poly]:
+            return [form.ring.subtract(form.of(p, at), form.of(q, at)) for at in positions(shape)]
+
+        return self.settle(claim, difference, kinks([p, q, *self.definitions.values()]))
+
+    def prove_polynomials(
+        self, expected: Callable[[NormalForm, At], Poly], value: sp.Expr, shape: Shape, claim: str
+    ) -> Answer:
+        """Prove that an expression is, at each position, what a polynomial says."""
+        form = NormalForm(self.definitions)
+        try:
+            left = {at: expected(form, at) for at in positions(shape)}
+        except (TooLargeError, RecursionError):
+            return Unproved(claim, "the normal form grows too large")
+        variables = variables_of(value)
+        for poly in left.values():
+            variables |= form.variables(poly)
+
+        def sides(values: Values, sizes: Mapping[str, int], field: Field) -> tuple[Any, Any]:
+            entries = evaluate_entries(form.ring, left, shape, values, sizes, field)
+            return entries, evaluate(value, shape, values, sizes, field)
+
+        found = self._search(variables, shape, sides)
+        if found is not None:
+            return Refuted(claim, found)
+        return self.settle(
+            claim,
+            lambda form: [form.ring.subtract(p, form.of(value, at)) for at, p in left.items()],
+            form=form,
+        )
+
+    def settle(
+        self,
+        claim: str,
+        difference: Callable[[NormalForm], list[Poly]],
+        assumed: tuple[str, ...] = (),
+        form: NormalForm | None = None,
+    ) -> Answer:
+        """Prove that a difference is zero, unfolding definitions where it is not yet.
+
+        Args:
+            claim: what is to be shown.
+            difference: from a NormalForm, the polynomials that are to be zero.
+            assumed: what the proof takes for granted.
+            form: the NormalForm to use, if one is at hand.
+        """
+        unfolded: list[str] = []
+        form = form or NormalForm(self.definitions)
+        try:
+            for poly in difference(form):
+                unfolded += self._vanish(form, poly)
+        except _LeftOverError as left:
+            return Unproved(claim, f"the normal forms differ{left}")
+        except (TooLargeError, RecursionError):
+            return Unproved(claim, "the normal form grows too large")
+        except UndefinedError as error:
+            return Unproved(claim, f"the normal form meets {error}")
+        names = sorted(set(unfolded), key=self.order.__getitem__)
+        how = "equal normal forms" + (f", with {', '.join(names)} unfolded" if names else "")
+        return Proved(claim, (how,), assumed)
+
+    def _vanish(self, form: NormalForm, poly: Poly) -> list[str]:
+        """Unfold until the polynomial is zero; which names that took.
+
+        Of all names that occur the one is unfolded that leaves the least, the last defined where
+        several do: what has to cancel is near, and inlining everything would grow without bound.
+        """
+        unfolded = []
+        while not form.is_zero(poly):
+            names = sorted(
+                (n for n in form.names(poly) if n in self.order),
+                key=self.order.__getitem__,
+                reverse=True,
+            )
+            if not names:
+                raise _LeftOverError
+            tried: list[tuple[int, str, Poly]] = []
+            for name in names:
+                try:
+                    new = form.unfold(poly, name)
+                except TooLargeError:
+                    continue
+                tried.append((0 if form.is_zero(new) else len(new), name, new))
+                if not tried[-1][0]:
+                    break
+            if not tried:
+                raise TooLargeError
+            _, name, poly = min(tried, key=lambda item: item[0])
+            unfolded.append(name)
+        return unfolded
+
+    # -- counterexamples -----------------------------------------------------------------------
+
+    def counterexample(self, p: sp.Expr, q: sp.Expr, shape: Shape) -> Counterexample | None:
+        """A point in exact numbers where the two sides differ for certain, if one is found."""
+
+        def sides(values: Values, sizes: Mapping[str, int], field: Field) -> tuple[Any, Any]:
+            left, right = (evaluate(side, shape, values, sizes, field) for side in (p, q))
+            return left, right
+
+        return self._search(variables_of([p, q]), shape, sides)
+
+    def _search(
+        self,
+        variables: set[Var],
+        shape: Shape,
+        sides: Callable[[Values, Mapping[str, int], Field], tuple[Any, Any]],
+    ) -> Counterexample | None:
+        needed = self._needed(variables)
+        free = sorted((v for v in needed if v not in self.definitions), key=lambda v: v.name)
+        shapes = (shape, *(v.shape for v in (*needed, *self.definitions)))
+        names = sorted({n for s in shapes for dim in s for n in dim})
+        sizes = {name: 2 + k for k, name in enumerate(names)}
+        for trial in range(TRIALS):
+            inputs = {v: self._random(v, sizes, trial) for v in free}
+            for field in (Fractions(), Enclosures()):
+                try:
+                    with _precision():
+                        values = self._values(inputs, sizes, field, needed)
+                        left, right = sides(values, sizes, field)
+                except (OutsideError, ZeroDivisionError):
+                    continue
+                entry = _differing(left, right)
+                if entry is not None:
+                    shown = {str(v.name): _plain(inputs[v]) for v in free}
+                    a, b = _text(left[entry]), _text(right[entry])
+                    return Counterexample(sizes, shown, entry, a, b)
+                break
+        return None
+
+    def _random(self, var: Var, sizes: Mapping[str, int], trial: int) -> Any:
+        """Random fractions; the same for one name in all claims over these definitions."""
+        source = random.Random(f"{self.seed} {trial} {var.name}")
+        array = np.empty(tuple(extent(dim, sizes) for dim in var.shape), dtype=object)
+        for place in np.ndindex(array.shape):
+            number = Fraction(source.randint(1, 5), source.choice((2, 3, 4, 5, 7)))
+            # All positive now and then, for roots and logarithms of inputs.
+            array[place] = number if trial % 3 == 2 or source.random() < 0.5 else -number
+        return array
+
+    def _needed(self, wanted: set[Var]) -> set[Var]:
+        needed = set(wanted)
+        for var in reversed(self.definitions):
+            if var in needed:
+                needed |= variables_of(self.definitions[var])
+        return needed
+
+    def _values(
+        self, inputs: Values, sizes: Mapping[str, int], field: Field, needed: set[Var]
+    ) -> Values:
+        """The values of all needed variables, the definitions' from the inputs'."""
+        values = {v: _converted(array, field) for v, array in inputs.items()}
+        for var, expr in self.definitions.items():
+            if var in needed:
+                values[var] = evaluate(expr, var.shape, values, sizes, field)
+        return values
+
+
+class _LeftOverError(Exception):
+    """A difference is left when everything is unfolded."""
+
+    def __str__(self) -> str:
+        return " when every definition is unfolded"
+
+
+def kinks(exprs: Iterable[sp.Expr]) -> tuple[str, ...]:
+    """What must be assumed of functions whose derivative jumps."""
+    functions = {f.func.__name__ for e in exprs for f in e.atoms(Elementwise)}
+    return tuple(f"no argument of {name} is 0" for name in sorted(functions) if RULES[name].kink)
+
+
+@contextmanager
+def _precision() -> Iterator[None]:
+    before = mpmath.iv.prec
+    mpmath.iv.prec = PRECISION
+    try:
+        yield
+    finally:
+        mpmath.iv.prec = before
+
+
+def _converted(array: Any, field: Field) -> Any:
+    out = np.empty(array.shape, dtype=object)
+    for place, entry in np.ndenumerate(array):
+        out[place] = field.number(entry)
+    return out
+
+
+def _differing(left: Any, right: Any) -> tuple[int, ...] | None:
+    for place in np.ndindex(left.shape):
+        a, b = left[place], right[place]
+        if isinstance(a, Fraction):
+            if a != b:
+                return place
+        elif a.b < b.a or b.b < a.a:
+            return place
+    return None
+
+
+def _plain(array: Any) -> Any:
+    return np.vectorize(str, otypes=[object])(array).tolist() if array.size else []
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, Fraction):
+        return str(value)
+    low, high = (mpmath.nstr(mpmath.mpf(end), 15) for end in (value.a, value.b))
+    return f"{low}…" if low == high else f"[{low}, {high}]"

@@ -1,0 +1,246 @@
+"""prove_equivalent: one cell is another under a mapping of parameters (and of states)."""
+
+from collections.abc import Iterator
+
+import sympy as sp
+
+from gru_sym.algebra import tree
+from gru_sym.algebra.expr import Dims, Shape, Size, Var, size_of
+from gru_sym.algebra.present import Presenter
+from gru_sym.algebra.program import Definition
+from gru_sym.algebra.show import show
+from gru_sym.cells.build import Builder
+from gru_sym.cells.equations import Cell
+from gru_sym.cells.parse import parse
+from gru_sym.cells.shapes import DimVar, Inference, Open
+from gru_sym.errors import NamingError, ShapeError, StructureError, TextError
+from gru_sym.prove.diagnose import Point
+from gru_sym.prove.equal import Equality, kinks
+from gru_sym.prove.result import Answer, Proof
+
+__all__ = ["prove_equivalent"]
+
+
+def prove_equivalent(cell_a: Cell, cell_b: Cell, mapping: str = "") -> Proof:
+    """Whether one cell computes what another does, under a mapping, for all sizes and values.
+
+    Args:
+        cell_a: one cell.
+        cell_b: another.
+        mapping: lines in the language, ``b_z = -b_z`` or ``W_z = [U_z, W_z]``: on the left a
+            parameter (or a state) of the one cell, on the right what stands for it, written in the
+            other's. The left side is read in ``cell_a`` and the right side in ``cell_b`` where all
+            lines make sense so, else the other way round. Parameters that are not mapped are
+            shared by name; one that only the mapped cell has stays arbitrary.
+
+    Returns:
+        A proof with a claim for each next state.
+
+    Raises:
+        TextError: one of its kinds: the mapping makes sense in neither direction, or a state or
+            an input of the mapped cell has no counterpart.
+
+    >>> from gru_sym.cells import cell
+    >>> turned = "W_z = -W_z" + chr(10) + "U_z = -U_z" + chr(10) + "b_z = -b_z"
+    >>> prove_equivalent(cell("gru_keep"), cell("gru"), turned).verdict
+    'proved'
+    >>> prove_equivalent(cell("gru_reset_after"), cell("gru")).verdict
+    'refuted'
+    """
+    document = parse(mapping, derivation=True) if mapping.strip() else tree.Document(())
+    try:
+        mapped = _Mapped(cell_a, cell_b, document)
+    except TextError as error:
+        try:
+            mapped = _Mapped(cell_b, cell_a, document)
+        except TextError:
+            raise error from None
+    return mapped.proof()
+
+
+class _Mapped:
+    """The cell ``a`` rewritten in the parameters, inputs and states of ``b``."""
+
+    def __init__(self, a: Cell, b: Cell, document: tree.Document) -> None:
+        self.a, self.b = a, b
+        self.source = document.source
+        self.lines = {d.name: d for d in document.definitions}
+        self.of_b = {str(v.name): v for v in b.program.inputs}
+        self.free_a = {str(v.name): v for v in a.program.inputs}
+        self._check_names(document)
+        self.shapes = self._matched()
+        self.image = self._image()
+
+    # -- names and shapes ----------------------------------------------------------------------
+
+    def _check_names(self, document: tree.Document) -> None:
+        for d in document.definitions:
+            if d.name not in self.free_a:
+                raise NamingError(
+                    f"`{d.name}` is no parameter of {self.a.name}",
+                    mend=f"its parameters are {', '.join(v.name for v in self.a.params)}",
+                    place=d.place,
+                    source=self.source,
+                )
+            for node in tree.postorder(d.value):
+                if isinstance(node, tree.Name) and node.name not in self.of_b:
+                    raise NamingError(
+                        f"`{node.name}` is no parameter of {self.b.name}",
+                        mend=f"its parameters are {', '.join(v.name for v in self.b.params)}",
+                        place=node.place,
+                        source=self.source,
+                    )
+        for var in (*self.a.states, *self.a.inputs):
+            if var.name not in self.lines and var.name not in self.of_b:
+                kind = "state" if var in self.a.states else "input"
+                raise StructureError(
+                    f"the {kind} `{var.name}` of {self.a.name} has no counterpart in {self.b.name}",
+                    mend=f"map it: `{var.name} = …`, written in {self.b.name}'s",
+                )
+
+    def _matched(self) -> dict[str, Shape]:
+        """The shape of each variable of ``a`` in the dimensions of ``b``."""
+        types = Inference(self.source)
+        dims: dict[str, DimVar] = {}
+
+        def opened(shape: Shape) -> Open:
+            return tuple(tuple(dims.setdefault(p, DimVar()) for p in dim) for dim in shape)
+
+        for name, var in self.of_b.items():
+            types.declare(name, types.known(var.shape), tree.HERE)
+        for name, var in self.free_a.items():
+            line = self.lines.get(name)
+            if line is not None:
+                right = types.infer(line.value)
+            elif name in self.of_b:
+                right = types.shapes[name]
+            else:
+                continue
+            if right and not types.same(opened(var.shape), right):
+                raise ShapeError(
+                    f"`{name}` of {self.a.name} is {types.words(opened(var.shape))}, "
+                    f"what stands for it is {types.words(right)}",
+                    mend="a mapping keeps shapes",
+                    place=line.place if line else None,
+                    source=self.source,
+                )
+
+        def label(part: DimVar) -> str:
+            return part.label or next(name for name, dim in dims.items() if dim is part)
+
+        return {str(v.name): types.close(opened(v.shape), label) for v in self.a.program.variables}
+
+    def _image(self) -> dict[sp.Basic, sp.Basic]:
+        """What each symbol of ``a`` becomes."""
+        builder = Builder(self.of_b, self.source)
+        image: dict[sp.Basic, sp.Basic] = {}
+        for name, var in self.free_a.items():
+            if name in self.lines:
+                image[var] = builder.expression(self.lines[name].value)
+            elif name in self.of_b:
+                image[var] = self.of_b[name]
+            else:
+                image[var] = Var(name, self.shapes[name])
+        for d in self.a.program:
+            image[d.var] = Var(f"{self.a.name}.{d.name}", self.shapes[d.name])
+        return image | self._dims()
+
+    def _dims(self) -> dict[sp.Basic, sp.Basic]:
+        """The shapes inside of nodes, and the sizes, in the dimensions of ``b``."""
+        new: dict[str, tuple[str, ...]] = {}
+        for var in self.a.program.variables:
+            for old, dim in zip(var.shape, self.shapes[str(var.name)], strict=True):
+                if len(old) == 1:
+                    new[old[0]] = dim
+        atoms = {x for d in self.a.program for x in d.expr.atoms(Dims, Size)}
+        image: dict[sp.Basic, sp.Basic] = {}
+        for atom in atoms:
+            if isinstance(atom, Size):
+                image[atom] = size_of((new.get(str(atom.name), (str(atom.name),)),))
+            else:
+                shape = tuple(
+                    tuple(name for part in dim for name in new.get(part, (part,)))
+                    for dim in atom.shape
+                )
+                image[atom] = Dims(shape)
+        return image
+
+    # -- the proof -----------------------------------------------------------------------------
+
+    def proof(self) -> Proof:
+        """A claim for each definition that has a counterpart, then one for each next state."""
+        definitions = list(self.b.program.definitions)
+        image = dict(self.image)
+        free = [v for v in image.values() if isinstance(v, Var) and v.name not in self.of_b]
+        inputs = list(self.b.program.inputs)
+        inputs += [v for v in free if "." not in v.name]
+        mine = []
+        for d in self.a.program:
+            mine.append(Definition(image[d.var], d.expr.xreplace(image)))
+        point = Point(inputs, [*definitions, *mine])
+        presenter = Presenter([*inputs, *(d.var for d in (*definitions, *mine))], inputs)
+
+        lemmas: list[Answer] = []
+        for d in self.a.program:
+            own = image[d.var]
+            assert isinstance(own, Var)
+            line = Definition(own, d.expr.xreplace(image))
+            equality = Equality([*definitions, line])
+            for candidate in self._candidates(own, point):
+                claim = f"{own.name} = {show(presenter.expression(candidate))}"
+                answer = equality.prove(line.expr, candidate, claim=claim, shape=own.shape)
+                if answer.verdict == "proved":
+                    lemmas.append(answer)
+                    image[d.var] = candidate
+                    break
+            else:
+                definitions.append(line)
+        equality = Equality(definitions)
+        goals = [
+            equality.prove(
+                image[after],
+                self._next_in_b(state),
+                claim=f"{after.name} of {self.a.name} = "
+                f"{show(presenter.expression(self._next_in_b(state)))} of {self.b.name}",
+                shape=self.shapes_of(after),
+            )
+            for state, after in zip(self.a.states, self.a.nexts, strict=True)
+        ]
+        parts = [("the next states:", tuple(goals))]
+        if lemmas:
+            parts.insert(0, ("definition by definition:", tuple(lemmas)))
+        return Proof(self._claim(), tuple(parts), self._assumed())
+
+    def shapes_of(self, var: Var) -> Shape:
+        """The shape of a variable of ``a`` in the dimensions of ``b``."""
+        return self.shapes[str(var.name)]
+
+    def _candidates(self, own: Var, point: Point) -> Iterator[sp.Expr]:
+        """What a definition of ``a`` may be in ``b``: a variable, its negative or 1 minus it."""
+        for d in self.b.program:
+            if d.var.shape == own.shape:
+                for candidate in (d.var, 1 - d.var, -d.var):
+                    if point.same(own, candidate, own.shape):
+                        yield candidate
+
+    def _next_in_b(self, state: Var) -> sp.Expr:
+        """The next value that a state of ``a`` should have, in ``b``."""
+        to = dict(zip(self.b.states, self.b.nexts, strict=True))
+        return self.image[state].xreplace(to)
+
+    def _claim(self) -> str:
+        under = "; ".join(f"{d.name} = {show(d.value)}" for d in self.lines.values())
+        return f"{self.a.name} is {self.b.name}" + (f" under {under}" if under else "")
+
+    def _assumed(self) -> tuple[str, ...]:
+        only = sorted(str(v.name) for v in self.a.params if v.name not in self.lines | self.of_b)
+        shared = sorted(
+            str(v.name) for v in self.a.params if v.name in self.of_b and v.name not in self.lines
+        )
+        lines = []
+        if shared:
+            lines.append(f"the same in both: {', '.join(shared)}")
+        if only:
+            lines.append(f"arbitrary, being in {self.a.name} alone: {', '.join(only)}")
+        exprs = [d.expr for c in (self.a, self.b) for d in c.program]
+        return (*lines, *kinks(exprs))

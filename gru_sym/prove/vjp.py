@@ -1,0 +1,237 @@
+"""prove_vjp: the gradients of a cell are right, for every size and every sequence length.
+
+The argument is Lagrange's. Write the step as constraints v = f_v(…), one for each definition, and
+give each a multiplier v̄. The gradients are right exactly when, for every variable u,
+
+    ū = (what is given for u) + ∂/∂u Σ_v ⟨v̄, f_v⟩ .
+
+Each of these equations is a claim about one line of the derivation. The derivative on its right is
+taken entry by entry on normal forms, where activations are written in exp and log: none of the
+rules that derived the line takes part. Sequences follow by induction on T.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+import sympy as sp
+
+from gru_sym.algebra.expr import Var, variables_of
+from gru_sym.algebra.nodes import SumT, Total
+from gru_sym.algebra.normal import At, NormalForm
+from gru_sym.algebra.poly import Poly
+from gru_sym.algebra.present import Presenter
+from gru_sym.algebra.program import Definition, Program, Scan
+from gru_sym.algebra.show import show_definition
+from gru_sym.cells.equations import Cell
+from gru_sym.derive.bptt import bptt, later_of, up_of
+from gru_sym.derive.vjp import BAR, TOTAL, cotangent_of, vjp
+from gru_sym.prove.equal import Equality, kinks
+from gru_sym.prove.result import Answer, Proof
+
+__all__ = ["Stationarity", "prove_scan", "prove_step", "prove_vjp"]
+
+ASSUMED = (
+    "all arrays are real and have the shapes that the cell gives them, of any size",
+    "no denominator is 0, and roots and logarithms are taken of positive numbers",
+)
+
+
+def prove_vjp(cell: Cell) -> Proof:
+    """Prove the derived gradients of a cell: the step for all sizes, then any T by induction.
+
+    The parts of the proof are the step, the base of the induction (T = 1) and its step (T → T + 1:
+    the pull-back of the composition of two steps is the composition of their pull-backs, with the
+    parameters' gradients added).
+    """
+    step = prove_step(cell, vjp(cell))
+    sequence = prove_scan(cell, bptt(cell))
+    name = f" of {cell.name}" if cell.name != "cell" else ""
+    return Proof(
+        f"the gradients{name} are right for all sizes and every sequence length",
+        (*step.parts, *sequence.parts),
+        step.assumed,
+    )
+
+
+def prove_step(cell: Cell, derivation: Program) -> Proof:
+    """Prove a derivation of one step: a program that holds the cell's and its cotangent lines."""
+    forward = cell.program.definitions
+    defined = {d.var for d in forward}
+    lines = [d for d in derivation.definitions if d.var not in defined]
+    given = {out: cotangent_of(out) for out in cell.program.outputs}
+    system = Stationarity(forward, cell.program.inputs, lines, given)
+    return Proof(
+        "the gradients of one step are right for all sizes",
+        (("one step, for all sizes:", tuple(system.answers())),),
+        (*ASSUMED, *kinks(d.expr for d in forward)),
+    )
+
+
+def prove_scan(cell: Cell, scan: Scan) -> Proof:
+    """Prove backprop through time for any T: base and step of an induction on T."""
+    base = _unrolled(cell, scan, 1)
+    two = _unrolled(cell, scan, 2)
+    return Proof(
+        "the gradients of a sequence are right for every T",
+        (
+            ("any T by induction, the base T = 1:", tuple(base.answers())),
+            (
+                "any T by induction, from T to T + 1 (whatever comes later enters as its "
+                "cotangent; the pull-back of two steps is that of the second, then the first):",
+                tuple(two.answers()),
+            ),
+        ),
+        (*ASSUMED, *kinks(d.expr for d in cell.program)),
+    )
+
+
+@dataclass(frozen=True)
+class Stationarity:
+    """The equations that make cotangents right, for one system of definitions.
+
+    Attributes:
+        forward: the definitions v = f_v.
+        inputs: what the forward definitions start from.
+        lines: the cotangent lines; that of ``v`` is called ``v_bar`` (or ``v_bar_total``).
+        given: for some variables, the cotangent that comes from outside.
+    """
+
+    forward: tuple[Definition, ...]
+    inputs: tuple[Var, ...]
+    lines: list[Definition]
+    given: Mapping[Var, sp.Expr]
+
+    def answers(self) -> Iterator[Answer]:
+        """One answer for each variable, in the order of the lines."""
+        by_name = {d.name: d for d in self.lines}
+        lines = {v: self._line(v, by_name) for v in self._variables()}
+        bars = {v: self._multiplier(v, line) for v, line in lines.items()}
+        equality = Equality([*self.forward, *self.lines])
+        order = {d.name: k for k, d in enumerate(self.lines)}
+        presenter = Presenter(
+            [
+                *self.inputs,
+                *sorted(variables_of(self.given.values()), key=lambda v: v.name),
+                *(d.var for d in (*self.forward, *self.lines)),
+            ],
+            self.inputs,
+        )
+        claims = sorted(
+            lines.items(), key=lambda item: order.get(item[1].name, -1) if item[1] else -1
+        )
+        for var, line in claims:
+            if line is None and var in self.given:
+                line = Definition(Var(_bar(var), var.shape), self.given[var])
+                if not self._used(var):
+                    continue
+            value = line.expr if line else sp.S.Zero
+            shown = line or Definition(Var(_bar(var), var.shape), value)
+            claim = show_definition(presenter.definition(shown))
+            expected = partial(self._expected, bars, var)
+            yield equality.prove_polynomials(expected, value, var.shape, claim)
+
+    def _variables(self) -> list[Var]:
+        return [*self.inputs, *(d.var for d in self.forward)]
+
+    def _used(self, var: Var) -> bool:
+        return any(var in variables_of(d.expr) for d in self.forward)
+
+    def _line(self, var: Var, by_name: Mapping[str, Definition]) -> Definition | None:
+        bar = _bar(var)
+        for name in (_total(bar), bar):
+            if name in by_name:
+                return by_name[name]
+        return None
+
+    def _multiplier(self, var: Var, line: Definition | None) -> sp.Expr:
+        if line is not None:
+            return line.var
+        return self.given.get(var, sp.S.Zero)
+
+    def _expected(self, bars: Mapping[Var, sp.Expr], var: Var, form: NormalForm, at: At) -> Poly:
+        """What is given for a variable plus ∂/∂var Σ_v ⟨v̄, f_v⟩, at one position."""
+        total = form.of(self.given.get(var, sp.S.Zero), at)
+        for d in self.forward:
+            if var in variables_of(d.expr) and bars[d.var] != 0:
+                paired = (
+                    Total(bars[d.var] * d.expr, d.var.shape)
+                    if d.var.shape
+                    else (bars[d.var] * d.expr)
+                )
+                total = form.ring.add(total, form.derivative(form.of(paired), var, at))
+        return total
+
+
+def _bar(var: Var) -> str:
+    """The name of the cotangent, also of a variable with a time: ``z[1]`` → ``z_bar[1]``."""
+    name, bracket, time = str(var.name).partition("[")
+    return f"{name}{BAR}{bracket}{time}"
+
+
+def _total(bar: str) -> str:
+    """The name of the line that adds what comes through the cell: also with a time, ``[1]``."""
+    name, bracket, time = bar.partition("[")
+    return f"{name}{TOTAL}{bracket}{time}"
+
+
+# -- the sequence ------------------------------------------------------------------------------
+
+
+def _timed(var: Var, t: int) -> Var:
+    return Var(f"{var.name}[{t}]", var.shape)
+
+
+def _unrolled(cell: Cell, scan: Scan, steps: int) -> Stationarity:
+    """Forward definitions and lines of ``steps`` steps, each variable that varies with its time.
+
+    What comes after the last step enters as ``h_bar_later``, an arbitrary vector: that is the
+    hypothesis of the induction.
+    """
+    moving = cell.varying | scan.sequences
+    fixed = [d for d in cell.program if d.var not in moving]
+    forward = list(fixed)
+    times = range(1, steps + 1)
+    for t in times:
+        to = {v: _timed(v, t) for v in moving}
+        if t > 1:
+            forward += [
+                Definition(_timed(s, t), _timed(after, t - 1))
+                for s, after in zip(cell.states, cell.nexts, strict=True)
+            ]
+        forward += [
+            Definition(to[d.var], d.expr.xreplace(to)) for d in cell.program if d.var in moving
+        ]
+    inputs = [v for v in cell.program.inputs if v not in moving]
+    inputs += [_timed(s, 1) for s in cell.states]
+    inputs += [_timed(x, t) for t in times for x in cell.inputs]
+
+    lines: list[Definition] = []
+    for t in reversed(times):
+        to = {v: _timed(v, t) for v in moving}
+        for entering, leaving in scan.carry:
+            to[entering] = _timed(leaving, t + 1) if t < steps else entering
+        lines += [Definition(to[d.var], d.expr.xreplace(to)) for d in scan.step]
+        lines += [Definition(to[d.var], d.expr.xreplace(to)) for d in scan.after if d.var in moving]
+    lines += [
+        Definition(d.var, _added(d.expr, moving, times)) for d in scan.after if d.var not in moving
+    ]
+
+    given: dict[Var, sp.Expr] = {}
+    for t in times:
+        for state, after in zip(cell.states, cell.nexts, strict=True):
+            given[_timed(after, t)] = _timed(up_of(state), t) + (
+                later_of(state) if t == steps else 0
+            )
+        for extra in cell.extra:
+            given[_timed(extra, t)] = _timed(cotangent_of(extra), t)
+    return Stationarity(tuple(forward), tuple(inputs), lines, given)
+
+
+def _added(expr: sp.Expr, moving: frozenset[Var], times: Iterable[int]) -> sp.Expr:
+    """Write a sum over t out."""
+    to = {
+        node: sp.Add(*(node.args[0].xreplace({v: _timed(v, t) for v in moving}) for t in times))
+        for node in expr.atoms(SumT)
+    }
+    return expr.xreplace(to)

@@ -1,0 +1,89 @@
+"""Names as LaTeX symbols."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gru_sym.algebra.symbols import escape_text, indexed_name, plain_name, timed_name
+
+PLAIN = [
+    ("z", "z"),
+    ("h_tilde", r"\tilde{h}"),
+    ("f_hat", r"\hat{f}"),
+    ("zeta", r"\zeta"),
+    ("mu_z", r"\mu_{z}"),
+    ("W_z", "W_{z}"),
+    ("W_h_tilde", r"W_{\tilde{h}}"),
+    ("a_h_tilde", r"a_{\tilde{h}}"),
+    ("a_z_bar", r"\bar{a}_{z}"),
+    ("h_tilde_bar", r"\bar{\tilde{h}}"),
+    ("z_bar_dot", r"\dot{\bar{z}}"),
+    ("W_z_dot", r"\dot{W}_{z}"),
+    ("h_next", "h'"),
+    ("h_1_next", "h'_{1}"),
+    ("h_next_bar", r"\bar{h}'"),
+    ("a_h_next", "a_{h'}"),
+    ("c_next_bar_total", r"\bar{c}^{\prime\,\mathrm{total}}"),
+    ("h_bar_up", r"\bar{h}^{\mathrm{loss}}"),
+    ("h_bar_later", r"\bar{h}^{\mathrm{later}}"),
+    ("var_z_bar", r"\overline{\mathrm{var}}_{z}"),
+    ("b_hn", r"b_{\mathrm{hn}}"),
+    ("W_z_2", "W_{z,2}"),
+    ("h1", "h_{1}"),
+    ("logits", r"\mathrm{logits}"),
+]
+TIMED = [
+    ("h", "h_{t-1}"),
+    ("h_next", "h_{t}"),
+    ("h_bar", r"\bar{h}_{t-1}"),
+    ("h_next_bar", r"\bar{h}_{t}"),
+    ("h_bar_up", r"\bar{h}_{t}^{\mathrm{loss}}"),
+    ("h_bar_later", r"\bar{h}_{t}^{\mathrm{later}}"),
+    ("h_next_bar_total_dot", r"\dot{\bar{h}}_{t}^{\mathrm{total}}"),
+    ("a_z", "a_{z,t}"),
+    ("a_z_bar", r"\bar{a}_{z,t}"),
+    ("a_h_next", "a_{h,t}"),
+    ("W_z_bar", r"\bar{W}_{z}"),
+]
+
+
+@pytest.mark.parametrize(("name", "symbol"), PLAIN)
+def test_plain(name: str, symbol: str) -> None:
+    assert plain_name(name) == symbol
+
+
+@pytest.mark.parametrize(("name", "symbol"), TIMED)
+def test_timed(name: str, symbol: str) -> None:
+    varying = {"h", "h_next", "a_z", "a_h_next"}
+    assert timed_name(varying, {"h"})(name) == symbol
+
+
+def test_indexed() -> None:
+    assert indexed_name("h_2", "0") == "h_{2,0}"
+
+
+@given(st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,20}", fullmatch=True))
+def test_every_name_is_a_symbol(check_latex: Callable[[str], None], name: str) -> None:
+    for symbol in (plain_name(name), timed_name({name}, {name})(name)):
+        check_latex(symbol)
+
+
+@given(st.text())
+def test_text_is_harmless(text: str) -> None:
+    escaped = escape_text(text)
+    assert escaped.isascii()
+    bare = re.sub(r"\\text(backslash|asciitilde|asciicircum)\{\}|\\[_&%$#{}]", "", escaped)
+    assert not set(bare) & set("\\_&%$#{}~^")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    ["h_{t}_{1}", "h'^{2}", "{h", "h}", r"\input{f}", r"\left(h", "z & r", "σ", r"x_{a_{b}_{c}}"],
+)
+def test_wrong_latex_is_seen(check_latex: Callable[[str], None], wrong: str) -> None:
+    """The rules themselves, fed with what TeX, KaTeX or MathJax would refuse."""
+    with pytest.raises(AssertionError):
+        check_latex(wrong)
