@@ -50,7 +50,7 @@ class Functions:
     # -- exp, step, sin, cos -------------------------------------------------------------------
 
     def exp(self, a: Poly) -> Poly:
-        """Exp of a sum is a product: one factor exp(m)^c for each term c·m."""
+        """The exponential: of a sum it is a product, a factor E(m)^c for each term c·m."""
         result = ONE
         for m, c in a.items():
             if len(m) == 1 and self.ring.bases[m[0][0]].kind == "log" and m[0][2] == 1:
@@ -63,7 +63,7 @@ class Functions:
         return result
 
     def step(self, a: Poly) -> Poly:
-        """1 where a > 0, else 0; step(−a) = 1 − step(a), true but at a = 0."""
+        """The step: 1 where a > 0, else 0. That of −a is 1 minus that of a, but at a = 0."""
         if not a or set(a) == {()}:
             return ONE if a and a[()] > 0 else {}
         lead = max(key_of(a))[1]

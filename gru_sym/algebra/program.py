@@ -10,13 +10,14 @@ from typing import Any
 
 import sympy as sp
 
+from gru_sym.algebra import tree
 from gru_sym.algebra.expr import Var, shape_of, variables_of
-from gru_sym.algebra.present import Presenter
-from gru_sym.algebra.show import show_definition
+from gru_sym.algebra.present import Presenter, reading_order
+from gru_sym.algebra.show import aligned_lines
 from gru_sym.algebra.symbols import plain_name
 from gru_sym.algebra.typeset import Row, aligned, summands
 
-__all__ = ["Definition", "Program", "Scan"]
+__all__ = ["Definition", "Program", "Scan", "Section", "presenter_for"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +77,7 @@ class Program:
     def __str__(self) -> str:
         """One line for each definition, in the language of cells."""
         presenter = Presenter.of(self)
-        width = max((len(d.name) for d in self), default=0)
-        return "\n".join(show_definition(presenter.definition(d), width) for d in self)
+        return "\n".join(aligned_lines(presenter.definition(d) for d in self))
 
     def _repr_latex_(self) -> str:
         """The definitions one below the other: how a notebook shows a program."""
@@ -163,6 +163,14 @@ class Program:
 
 
 @dataclass(frozen=True)
+class Section:
+    """Lines that are read together; ``key`` is ``all``, ``step``, ``each`` or ``after``."""
+
+    key: str
+    definitions: tuple[Definition, ...]
+
+
+@dataclass(frozen=True)
 class Scan:
     """A Program over a sequence of symbolic length T: nothing is unrolled.
 
@@ -173,6 +181,7 @@ class Scan:
         after: computed once the loop has ended; sums over t are :class:`~.expr.SumT` nodes.
         reverse: whether the loop runs from t = T down to t = 1.
         sequences: the variables that have a value for each t.
+        origin: the program that it was made from, whose order a reader knows.
     """
 
     before: Program
@@ -181,3 +190,46 @@ class Scan:
     after: Program
     reverse: bool
     sequences: frozenset[Var]
+    origin: Program
+
+    @property
+    def sections(self) -> tuple[Section, ...]:
+        """The lines of the step; what follows for each t; what sums over all t."""
+        found = (
+            Section("step", self.step.definitions),
+            Section("each", tuple(d for d in self.after if d.var in self.sequences)),
+            Section("after", tuple(d for d in self.after if d.var not in self.sequences)),
+        )
+        return tuple(section for section in found if section.definitions)
+
+    def lines(self, presenter: Presenter) -> list[str]:
+        """The loop and what follows it, as text."""
+        last, first = ("T", "1") if self.reverse else ("1", "T")
+        headings = {
+            "step": f"for t = {last} ... {first}:",
+            "each": "then, for every t:",
+            "after": "then:",
+        }
+        carried = [
+            tree.Definition(str(enters.name), tree.Name(str(leaves.name)))
+            for enters, leaves in self.carry
+        ]
+        found = []
+        if self.reverse:
+            found = [f"at t = {last}:", *(f"    {enters.name} = 0" for enters, _ in self.carry)]
+        for section in self.sections:
+            shown = [presenter.definition(d) for d in section.definitions]
+            if section.key == "step":
+                shown += carried
+            found.append(headings[section.key])
+            found += [f"    {line}" for line in aligned_lines(shown)]
+        return found
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines(presenter_for(self.origin, self.step, self.after)))
+
+
+def presenter_for(program: Program, *parts: Program) -> Presenter:
+    """A presenter that follows the order of a program, then of what was derived from it."""
+    variables = (*reading_order(program), *(v for part in parts for v in part.variables))
+    return Presenter(dict.fromkeys(variables), program.inputs)

@@ -5,6 +5,7 @@
 '(1 - z) * h + z * (-h_tilde)**2'
 """
 
+from collections.abc import Iterable
 from fractions import Fraction
 
 from gru_sym.algebra.tree import (
@@ -22,7 +23,7 @@ from gru_sym.algebra.tree import (
     postorder,
 )
 
-__all__ = ["show", "show_definition"]
+__all__ = ["aligned_lines", "show", "show_definition"]
 
 # What binds tighter has the larger number.
 _SUM, _PRODUCT, _NEGATION, _POWER, _ATOM = range(5)
@@ -57,6 +58,13 @@ def show(node: Node) -> str:
 def show_definition(definition: Definition, width: int = 0) -> str:
     """One line ``name = expression``, the name padded to a width."""
     return f"{definition.name:<{width}} = {show(definition.value)}"
+
+
+def aligned_lines(definitions: Iterable[Definition]) -> list[str]:
+    """Definitions with their ``=`` one below the other."""
+    items = list(definitions)
+    width = max((len(d.name) for d in items), default=0)
+    return [show_definition(d, width) for d in items]
 
 
 def _join(node: Node, parts: list[tuple[str, int]]) -> tuple[str, int]:

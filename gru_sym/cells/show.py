@@ -1,6 +1,6 @@
 """A whole text of equations, with its header, as text again."""
 
-from gru_sym.algebra.show import show_definition
+from gru_sym.algebra.show import aligned_lines
 from gru_sym.algebra.tree import Document, Header
 from gru_sym.cells.header import TEXTS, reads_as_title
 
@@ -14,8 +14,7 @@ def show_document(document: Document) -> str:
 
 def show_equations(document: Document) -> str:
     """The definitions alone."""
-    width = max((len(d.name) for d in document.definitions), default=0)
-    return "\n".join(show_definition(d, width) for d in document.definitions)
+    return "\n".join(aligned_lines(document.definitions))
 
 
 def _header_lines(header: Header) -> list[str]:

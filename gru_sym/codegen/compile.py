@@ -24,8 +24,9 @@ from gru_sym.codegen.functions import Array
 from gru_sym.codegen.printer import NumpyPrinter
 from gru_sym.codegen.trajectory import Trajectory
 from gru_sym.derive.bptt import bptt, unrolled
-from gru_sym.derive.jacobian import Jacobian, jacobian
-from gru_sym.derive.vjp import BAR, cotangent_of
+from gru_sym.derive.jacobian import jacobian
+from gru_sym.derive.paths import Jacobian
+from gru_sym.derive.vjp import cotangent_of
 from gru_sym.errors import UnsupportedError
 
 __all__ = ["BACKENDS", "Compiled", "PathKey", "compile"]
@@ -188,7 +189,7 @@ def compile(cell: Cell, backend: str = "numpy") -> Compiled:
         backend: one of :data:`BACKENDS`.
 
     Raises:
-        UnsupportedError: there is no such backend, or the cell uses a name that backprop needs.
+        UnsupportedError: there is no such backend.
     """
     if backend not in BACKENDS:
         hint = did_you_mean(backend, BACKENDS)
@@ -197,7 +198,6 @@ def compile(cell: Cell, backend: str = "numpy") -> Compiled:
             mend=f"{hint} The backends are {', '.join(BACKENDS)}".strip(),
         )
     forward, backward = unrolled(cell), bptt(cell)
-    _refuse_clashes(cell, backward)
     printer = BACKENDS[backend]()
     printer.scan("forward", forward, (*cell.states, *(d.var for d in cell.program)))
     printer.scan("backward", backward, ())
@@ -208,19 +208,6 @@ def compile(cell: Cell, backend: str = "numpy") -> Compiled:
 
 def _title(cell: Cell) -> str:
     return f"The cell {cell.name}"
-
-
-def _refuse_clashes(cell: Cell, scan: Scan) -> None:
-    """The cell's own names must not be those of cotangents."""
-    own = {v.name for v in cell.program.variables}
-    made = {v.name for pair in scan.carry for v in pair}
-    made |= {d.name for part in (scan.step, scan.after) for d in part}
-    made |= {f"{s.name}{BAR}_up" for s in cell.states}
-    for name in sorted(own & made):
-        raise UnsupportedError(
-            f"`{name}` is a variable of the cell, and the name of a cotangent in backprop",
-            mend="give the variable a name without `_bar_`",
-        )
 
 
 def _run(source: str, title: str) -> Mapping[str, Any]:

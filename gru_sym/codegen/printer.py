@@ -28,7 +28,7 @@ from gru_sym.algebra.nodes import (
 from gru_sym.algebra.program import Program, Scan
 from gru_sym.codegen.elementwise import HELPERS, function_source, value_source
 from gru_sym.codegen.schedule import ROWS, Apply, Block, Line, Scheduler, Statement
-from gru_sym.derive.jacobian import Factor, Jacobian, Path
+from gru_sym.derive.paths import Factor, Jacobian, Path
 
 __all__ = ["NumpyPrinter", "quotable", "spell"]
 

@@ -59,7 +59,7 @@ def run(directory: Path, console: Console) -> DemoResult:
     page.equations("With a readout, and the squared error:", _further(cell, plain))
 
     shown = page.step("Derive its gradients", lambda: _derive(cell))
-    heading = f"{TITLES['vjp']} (v_bar is the cotangent of v, a_z the argument in z):"
+    heading = f"{TITLES['vjp']} (v_bar: cotangent of v; a_z: argument in z):"
     page.equations(heading, describe.lines(shown["vjp"]))
     page.equations(f"{TITLES['jacobian']}:", _paths(shown["jacobian"]))
 

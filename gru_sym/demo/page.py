@@ -76,10 +76,12 @@ class Page:
     def table(self, checks: Sequence[Check], steps: int) -> None:
         """Each gradient with its errors."""
         table = Table(box=None, pad_edge=False, padding=(0, 2))
-        table.add_column("   gradient")
-        table.add_column("shape")
-        for heading in ("|gradient|", f"by hand\n{steps} steps", f"complex step\n{WINDOW} steps"):
-            table.add_column(heading, justify="right")
+        headings = ("|gradient|", f"by hand\n{steps} steps", f"complex step\n{WINDOW} steps")
+        for heading in ("   gradient", "shape", *headings):
+            # Folded where there is no room: a shortened number would not be a number.
+            table.add_column(
+                heading, justify="right" if heading in headings else "left", overflow="fold"
+            )
         for check in checks:
             errors = (
                 Text(f"{error:.1e}", "green" if error < TOLERANCE else "bold red")

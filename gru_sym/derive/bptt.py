@@ -40,6 +40,7 @@ def unrolled(cell: Cell) -> Scan:
         after=Program((), (), ()),
         reverse=False,
         sequences=cell.varying,
+        origin=cell.program,
     )
 
 
@@ -81,6 +82,7 @@ def bptt(cell: Cell) -> Scan:
         after=_closed(cell, after, wanted),
         reverse=True,
         sequences=frozenset(varying),
+        origin=cell.program,
     )
 
 

@@ -6,7 +6,6 @@ state. It is named after the variables it goes through.
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import sympy as sp
 
@@ -16,81 +15,12 @@ from gru_sym.algebra.program import Program
 from gru_sym.cells.build import ARGUMENT
 from gru_sym.cells.equations import Cell
 from gru_sym.derive.jvp import tangent_lines, tangent_of
+from gru_sym.derive.paths import Factor, Jacobian, Path
 from gru_sym.errors import UnsupportedError
 
-__all__ = ["MAX_PATHS", "Factor", "Jacobian", "Path", "jacobian"]
+__all__ = ["MAX_PATHS", "jacobian"]
 
 MAX_PATHS = 5000
-
-
-@dataclass(frozen=True)
-class Factor:
-    """One factor of a path, read from the left.
-
-    Attributes:
-        kind: ``diag`` (diag of the vector, or a scalar), ``matrix``, ``column`` (a vector as n×1),
-            ``row`` (the transpose of one), ``embed`` (a block into a longer vector) or
-            ``restrict`` (a block out of one).
-        parts: expressions; a diag, column or row is their elementwise product, in this order.
-        bounds: for ``embed`` and ``restrict``: first block, block after the last.
-        whole: for ``embed`` and ``restrict``: the dimension of the longer vector.
-    """
-
-    kind: str
-    parts: tuple[sp.Expr, ...] = ()
-    bounds: tuple[int, int] = (0, 0)
-    whole: tuple[str, ...] = ()
-
-    @property
-    def expr(self) -> sp.Expr:
-        """The product of the parts."""
-        return sp.Mul(*self.parts)
-
-
-@dataclass(frozen=True)
-class Path:
-    """One way of the gradient from a state to a next state.
-
-    Attributes:
-        name: the role of the variable that it goes through, ``skip`` where it goes through none
-            and no matrix, ``direct`` where it goes through none.
-        through: the definitions that it goes through, from the state on.
-        factors: their product is the path's matrix; no factor is the identity.
-    """
-
-    name: str
-    through: tuple[str, ...]
-    factors: tuple[Factor, ...]
-
-    @property
-    def is_diagonal(self) -> bool:
-        """Whether no matrix, and no sum, is on the way."""
-        return all(f.kind == "diag" for f in self.factors)
-
-
-@dataclass(frozen=True)
-class Jacobian:
-    """∂next/∂state of one step, for each pair: a block matrix of sums of paths.
-
-    Attributes:
-        cell: the cell.
-        blocks: (next state, state) → its paths; an empty tuple is a block of zeros.
-    """
-
-    cell: Cell
-    blocks: dict[tuple[Var, Var], tuple[Path, ...]]
-
-    def __getitem__(self, key: tuple[str, str]) -> tuple[Path, ...]:
-        """The paths of the block ``("h_next", "h")``."""
-        for (after, state), paths in self.blocks.items():
-            if (after.name, state.name) == key:
-                return paths
-        raise KeyError(key)
-
-    @property
-    def paths(self) -> tuple[Path, ...]:
-        """All paths of all blocks."""
-        return tuple(path for block in self.blocks.values() for path in block)
 
 
 def jacobian(cell: Cell) -> Jacobian:
@@ -99,7 +29,7 @@ def jacobian(cell: Cell) -> Jacobian:
     ``J[i, j] = ∂h_next_i / ∂h_j``; for several states a block for each pair.
 
     Raises:
-        UnsupportedError: the cell has more than 5,000 paths.
+        UnsupportedError: the cell has more than 5,000 paths, or a matrix in it depends on a state.
     """
     blocks = {}
     for state in cell.states:
@@ -176,6 +106,11 @@ class _Routes:
                         yield (factor, *factors), dot
             return
         if isinstance(node, MatVec):
+            if self._moves(node.args[0]):
+                raise UnsupportedError(
+                    "the Jacobian by paths of a matrix that depends on the state",
+                    mend="multiply the vector instead: `s * (U @ h)` for `(s * U) @ h`",
+                )
             first, inner = Factor("matrix", (node.args[0],)), node.args[1]
         elif isinstance(node, Total):
             first, inner = Factor("row", (sp.S.One,)), node.args[0]

@@ -14,24 +14,14 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 
 from gru_sym.algebra.expr import Var
-from gru_sym.algebra.program import Program, Scan
+from gru_sym.algebra.program import Program, Scan, Section
 from gru_sym.algebra.symbols import escape_text, indexed_name, timed_name
 from gru_sym.algebra.tree import Binary, Call, Name, Number, Transpose
 from gru_sym.algebra.typeset import Row, aligned, parenthesised, summands, typeset
 from gru_sym.cells.equations import Cell
 from gru_sym.derive.bptt import later_of
-from gru_sym.derive.describe import (
-    IDENTITY,
-    Derivation,
-    Section,
-    ShownFactor,
-    Term,
-    presenter_of,
-    sections,
-    select,
-    terms_of,
-)
-from gru_sym.derive.jacobian import Jacobian
+from gru_sym.derive.describe import Derivation, presenter_of, sections, select
+from gru_sym.derive.paths import IDENTITY, Jacobian, ShownFactor, Term, terms_of
 from gru_sym.derive.vjp import cotangent_of
 
 __all__ = ["latex_cell", "latex_derivation", "latex_of"]

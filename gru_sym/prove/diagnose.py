@@ -75,7 +75,7 @@ def diagnose(
         words = _compared(mine, true, shape, point, show)
         if words:
             return words
-    return f"it is not `{show(right)}`"
+    return _swapped(written, right, shape, point, show) or f"it is not `{show(right)}`"
 
 
 def _terms(expr: sp.Expr, expand: bool) -> list[sp.Expr]:
@@ -143,6 +143,13 @@ def _relation(
     for said, changed in _changes(written, right):
         if point.same(changed, right, shape):
             return said.format(show=show(written))
+    return ""
+
+
+def _swapped(
+    written: sp.Expr, right: sp.Expr, shape: Shape, point: Point, show: Callable[[sp.Expr], str]
+) -> str:
+    """Which factor stands in place of another."""
     for mine, rest in _without_one(written):
         for true, other in _without_one(right):
             if rest != 1 and other != 1 and point.same(rest, other, shape):

@@ -21,7 +21,7 @@ from gru_sym.prove.result import Answer, Proof
 __all__ = ["prove_equivalent"]
 
 
-def prove_equivalent(cell_a: Cell, cell_b: Cell, mapping: str = "") -> Proof:
+def prove_equivalent(cell_a: Cell, cell_b: Cell, mapping: str | bytes = "") -> Proof:
     """Whether one cell computes what another does, under a mapping, for all sizes and values.
 
     Args:
@@ -34,11 +34,11 @@ def prove_equivalent(cell_a: Cell, cell_b: Cell, mapping: str = "") -> Proof:
             shared by name; one that only the mapped cell has stays arbitrary.
 
     Returns:
-        A proof with a claim for each next state.
+        A proof with a claim for each next state, and for each output beside them.
 
     Raises:
-        TextError: one of its kinds: the mapping makes sense in neither direction, or a state or
-            an input of the mapped cell has no counterpart.
+        TextError: one of its kinds: the mapping makes sense in neither direction, or a state, an
+            input or an output of the mapped cell has no counterpart.
 
     >>> from gru_sym.cells import cell
     >>> turned = "W_z = -W_z" + chr(10) + "U_z = -U_z" + chr(10) + "b_z = -b_z"
@@ -96,6 +96,12 @@ class _Mapped:
                 raise StructureError(
                     f"the {kind} `{var.name}` of {self.a.name} has no counterpart in {self.b.name}",
                     mend=f"map it: `{var.name} = …`, written in {self.b.name}'s",
+                )
+        for var in self.a.extra:
+            if var.name not in {out.name for out in self.b.extra}:
+                raise StructureError(
+                    f"the output `{var.name}` of {self.a.name} has no counterpart in {self.b.name}",
+                    mend="compare cells that have the same outputs beside their states",
                 )
 
     def _matched(self) -> dict[str, Shape]:
@@ -168,7 +174,7 @@ class _Mapped:
     # -- the proof -----------------------------------------------------------------------------
 
     def proof(self) -> Proof:
-        """A claim for each definition that has a counterpart, then one for each next state."""
+        """A claim for each definition with a counterpart, then for each next state and output."""
         definitions = list(self.b.program.definitions)
         image = dict(self.image)
         free = [v for v in image.values() if isinstance(v, Var) and v.name not in self.of_b]
@@ -206,7 +212,17 @@ class _Mapped:
             )
             for state, after in zip(self.a.states, self.a.nexts, strict=True)
         ]
-        parts = [("the next states:", tuple(goals))]
+        goals += [
+            equality.prove(
+                image[out],
+                self.b.program.variable(str(out.name)),
+                claim=f"{out.name} of {self.a.name} = {out.name} of {self.b.name}",
+                shape=self.shapes_of(out),
+            )
+            for out in self.a.extra
+        ]
+        heading = "the next states and the outputs:" if self.a.extra else "the next states:"
+        parts = [(heading, tuple(goals))]
         if lemmas:
             parts.insert(0, ("definition by definition:", tuple(lemmas)))
         return Proof(self._claim(), tuple(parts), self._assumed())

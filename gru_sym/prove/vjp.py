@@ -27,7 +27,7 @@ from gru_sym.cells.equations import Cell
 from gru_sym.derive.bptt import bptt, later_of, up_of
 from gru_sym.derive.vjp import BAR, TOTAL, cotangent_of, vjp
 from gru_sym.prove.equal import Equality, kinks
-from gru_sym.prove.result import Answer, Proof
+from gru_sym.prove.result import Answer, Proof, Unproved
 
 __all__ = ["Stationarity", "prove_scan", "prove_step", "prove_vjp"]
 
@@ -63,22 +63,48 @@ def prove_step(cell: Cell, derivation: Program) -> Proof:
     system = Stationarity(forward, cell.program.inputs, lines, given)
     return Proof(
         "the gradients of one step are right for all sizes",
-        (("one step, for all sizes:", tuple(system.answers())),),
+        (
+            *_restated(cell, derivation.definitions),
+            ("one step, for all sizes:", tuple(system.answers())),
+        ),
         (*ASSUMED, *kinks(d.expr for d in forward)),
     )
 
 
+def _restated(
+    cell: Cell, lines: Iterable[Definition]
+) -> tuple[tuple[str, tuple[Answer, ...]], ...]:
+    """Where a derivation's own definitions are written otherwise than the cell's: equal or not."""
+    own = cell.program.as_mapping
+    equality = Equality(cell.program.definitions)
+    answers = tuple(
+        equality.prove(d.expr, own[d.var], claim=f"{d.name} is the cell's", shape=d.var.shape)
+        for d in lines
+        if d.var in own and d.expr != own[d.var]
+    )
+    return (("the cell's own definitions:", answers),) if answers else ()
+
+
 def prove_scan(cell: Cell, scan: Scan) -> Proof:
-    """Prove backprop through time for any T: base and step of an induction on T."""
+    """Prove backprop through time for any T: base and step of an induction on T.
+
+    A scan that runs forward in time, or computes something ahead of its loop, is another argument
+    than this one: its answer is unproved.
+    """
+    claim = "the gradients of a sequence are right for every T"
+    if not scan.reverse or scan.before.definitions:
+        why = "the induction is on a loop that runs back in time, with nothing before it"
+        return Proof(claim, (("any T by induction:", (Unproved(claim, why),)),), ASSUMED)
     base = _unrolled(cell, scan, 1)
     two = _unrolled(cell, scan, 2)
+    later = ", ".join(str(later_of(s).name) for s in cell.states)
     return Proof(
-        "the gradients of a sequence are right for every T",
+        claim,
         (
-            ("any T by induction, the base T = 1:", tuple(base.answers())),
+            *_restated(cell, (*scan.step.definitions, *scan.after.definitions)),
+            ("any T, by induction. T = 1:", tuple(base.answers())),
             (
-                "any T by induction, from T to T + 1 (whatever comes later enters as its "
-                "cotangent; the pull-back of two steps is that of the second, then the first):",
+                f"from T to T + 1 (what comes later enters as its cotangent, {later}):",
                 tuple(two.answers()),
             ),
         ),
@@ -128,6 +154,9 @@ class Stationarity:
             value = line.expr if line else sp.S.Zero
             shown = line or Definition(Var(_bar(var), var.shape), value)
             claim = show_definition(presenter.definition(shown))
+            if shown.var.shape != var.shape:
+                yield Unproved(claim, f"it has another shape than {var.name}")
+                continue
             expected = partial(self._expected, bars, var)
             yield equality.prove_polynomials(expected, value, var.shape, claim)
 
@@ -139,13 +168,13 @@ class Stationarity:
 
     def _line(self, var: Var, by_name: Mapping[str, Definition]) -> Definition | None:
         bar = _bar(var)
-        for name in (_total(bar), bar):
+        for name in (_total(bar), bar) if var in self.given else (bar,):
             if name in by_name:
                 return by_name[name]
         return None
 
     def _multiplier(self, var: Var, line: Definition | None) -> sp.Expr:
-        if line is not None:
+        if line is not None and line.var.shape == var.shape:
             return line.var
         return self.given.get(var, sp.S.Zero)
 
@@ -206,15 +235,17 @@ def _unrolled(cell: Cell, scan: Scan, steps: int) -> Stationarity:
     inputs += [_timed(s, 1) for s in cell.states]
     inputs += [_timed(x, t) for t in times for x in cell.inputs]
 
+    own = cell.program.as_mapping
+    step, after = ([d for d in part if d.var not in own] for part in (scan.step, scan.after))
     lines: list[Definition] = []
     for t in reversed(times):
         to = {v: _timed(v, t) for v in moving}
         for entering, leaving in scan.carry:
             to[entering] = _timed(leaving, t + 1) if t < steps else entering
-        lines += [Definition(to[d.var], d.expr.xreplace(to)) for d in scan.step]
-        lines += [Definition(to[d.var], d.expr.xreplace(to)) for d in scan.after if d.var in moving]
+        lines += [Definition(to[d.var], d.expr.xreplace(to)) for d in step]
+        lines += [Definition(to[d.var], d.expr.xreplace(to)) for d in after if d.var in moving]
     lines += [
-        Definition(d.var, _added(d.expr, moving, times)) for d in scan.after if d.var not in moving
+        Definition(d.var, _added(d.expr, moving, times)) for d in after if d.var not in moving
     ]
 
     given: dict[Var, sp.Expr] = {}
