@@ -207,7 +207,7 @@ def compile(cell: Cell, backend: str = "numpy") -> Compiled:
 
 
 def _title(cell: Cell) -> str:
-    return f"The cell {cell.name}"
+    return f"{cell.title} ({cell.name})" if cell.title else f"The cell {cell.name}"
 
 
 def _run(source: str, title: str) -> Mapping[str, Any]:

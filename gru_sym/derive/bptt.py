@@ -13,7 +13,7 @@ from gru_sym.algebra.expr import Var, variables_of
 from gru_sym.algebra.nodes import SumT
 from gru_sym.algebra.program import Definition, Program, Scan
 from gru_sym.cells.equations import Cell
-from gru_sym.derive.vjp import cotangent_lines, cotangent_of
+from gru_sym.derive.vjp import cotangent_lines, cotangent_of, total_of
 
 __all__ = ["LATER", "UP", "bptt", "later_of", "unrolled", "up_of"]
 
@@ -65,8 +65,11 @@ def bptt(cell: Cell) -> Scan:
     step = _needed(lines, carried)
     in_step = {d.var for d in step}
     varying = cell.varying | {cotangent_of(v) for v in cell.varying} | in_step | known
-    fixed = set(program.variables) - cell.varying - set(program.outputs)
-    varying -= {cotangent_of(v) for v in fixed}
+    # What is the same at each step has one cotangent, the sum over t: also an output, beyond what
+    # is given for it at each t.
+    fixed = set(program.variables) - cell.varying
+    varying -= {cotangent_of(v) for v in fixed - set(program.outputs)}
+    varying -= {total_of(v) for v in fixed & set(program.outputs)}
     after = []
     for d in lines:
         if d.var in in_step:

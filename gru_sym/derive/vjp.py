@@ -9,7 +9,7 @@ from gru_sym.algebra.program import Definition, Program
 from gru_sym.cells.equations import Cell
 from gru_sym.derive.differential import named_values, pull_back
 
-__all__ = ["BAR", "TOTAL", "cotangent_lines", "cotangent_of", "upstream_of", "vjp"]
+__all__ = ["BAR", "TOTAL", "cotangent_lines", "cotangent_of", "total_of", "upstream_of", "vjp"]
 
 BAR = "_bar"
 TOTAL = "_total"
@@ -18,6 +18,11 @@ TOTAL = "_total"
 def cotangent_of(var: Var) -> Var:
     """The cotangent of a variable: ``z`` → ``z_bar``, of the same shape."""
     return Var(var.name + BAR, var.shape)
+
+
+def total_of(var: Var) -> Var:
+    """Where an output is used in its own cell, all of its cotangent: ``c_next_bar_total``."""
+    return Var(var.name + BAR + TOTAL, var.shape)
 
 
 def upstream_of(cell: Cell) -> dict[Var, Var]:
@@ -62,7 +67,7 @@ def cotangent_lines(program: Program, upstream: Mapping[Var, Var]) -> tuple[Defi
         bar = cotangent_of(var)
         if given is not None:
             terms = [given, *terms]
-            bar = Var(given.name + TOTAL, var.shape)
+            bar = total_of(var)
         lines.append(Definition(bar, sp.Add(*terms)))
         return bar
 

@@ -1,10 +1,12 @@
 """check: a hand derivation of a cell's gradients, judged line by line."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import sympy as sp
 
+from gru_sym.algebra.expr import Var
 from gru_sym.algebra.present import Presenter
 from gru_sym.algebra.show import show
 from gru_sym.cells.equations import Cell
@@ -12,7 +14,7 @@ from gru_sym.cells.parse import parse
 from gru_sym.prove.diagnose import Point, diagnose
 from gru_sym.prove.equal import Equality
 from gru_sym.prove.result import Counterexample, ProofError, Refuted
-from gru_sym.prove.scope import Scope, Written
+from gru_sym.prove.scope import Scope, Written, circular
 
 __all__ = ["CheckReport", "LineReport", "check"]
 
@@ -29,7 +31,7 @@ class LineReport:
         why: for a wrong line, the term that is missing, extra, or of the wrong sign or factor; for
             an unproved one, what stopped the proof.
         counterexample: for a wrong line, exact inputs at which it differs; None where its very
-            shapes do not fit.
+            shapes do not fit, or where it is defined by itself.
     """
 
     line: int
@@ -151,7 +153,7 @@ def check(cell: Cell, text: str | bytes) -> CheckReport:
     document = parse(text, derivation=True)
     scope = Scope(cell, document.source)
     written = [scope.read(definition) for definition in document.definitions]
-    judge = _Judge(cell, scope)
+    judge = _Judge(cell, scope, circular(written))
     names = {item.name.removesuffix("_total") for item in written}
     missing = tuple(name for name in scope.wanted() if name not in names)
     return CheckReport(tuple(judge.report(item) for item in written), missing)
@@ -160,7 +162,8 @@ def check(cell: Cell, text: str | bytes) -> CheckReport:
 class _Judge:
     """Judges lines over all definitions of a scope."""
 
-    def __init__(self, cell: Cell, scope: Scope) -> None:
+    def __init__(self, cell: Cell, scope: Scope, circles: Mapping[Var, tuple[str, ...]]) -> None:
+        self.circles = circles
         definitions = scope.definitions
         inputs = [*cell.program.inputs, *scope.given.values()]
         self.equality = Equality(definitions)
@@ -187,6 +190,10 @@ class _Judge:
                 self._point = Point(self.inputs, self.definitions)
             why = diagnose(item.expr, right, shape, self._point, self.show)
             return LineReport(line, name, "wrong", expected, why, answer.counterexample)
+        if item.var in self.circles:
+            through = ", ".join(f"`{n}`" for n in self.circles[item.var])
+            why = f"`{name}` is defined by itself" + (f", through {through}" if through else "")
+            return LineReport(line, name, "wrong", expected, why)
         if answer.verdict == "proved":
             return LineReport(line, name, "right", expected)
         return LineReport(line, name, "unproved", expected, getattr(answer, "why", ""))

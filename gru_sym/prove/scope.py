@@ -7,16 +7,16 @@ from dataclasses import dataclass
 import sympy as sp
 
 from gru_sym.algebra import tree
-from gru_sym.algebra.expr import Shape, Size, Var, variables_of
+from gru_sym.algebra.expr import Size, Var, variables_of
 from gru_sym.algebra.program import Definition
 from gru_sym.algebra.rules import Elementwise
 from gru_sym.cells.build import ARGUMENT, Builder
 from gru_sym.cells.equations import Cell
 from gru_sym.cells.shapes import Inference, describe
-from gru_sym.derive.vjp import BAR, TOTAL, cotangent_lines, cotangent_of, upstream_of
+from gru_sym.derive.vjp import BAR, cotangent_lines, cotangent_of, total_of, upstream_of
 from gru_sym.errors import NamingError, Place, ShapeError, StructureError
 
-__all__ = ["Scope", "Written"]
+__all__ = ["Scope", "Written", "circular"]
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,8 @@ class Written:
     """A line of a hand derivation, read.
 
     Attributes:
-        place: where its name stands.
-        name: what it defines, as it is written.
+        definition: the line as it is written.
+        var: what it defines.
         kind: ``cotangent``, ``restated`` (a definition of the cell) or ``abbreviation``.
         target: what it is to be equal to, where it is not an abbreviation.
         expr: what is written, or None where its shapes do not fit.
@@ -33,6 +33,7 @@ class Written:
     """
 
     definition: tree.Definition
+    var: Var
     kind: str
     target: Definition | None
     expr: sp.Expr | None
@@ -40,8 +41,41 @@ class Written:
 
     @property
     def name(self) -> str:
-        """What it defines, as it is written."""
+        """The name of what it defines, as it is written."""
         return self.definition.name
+
+    @property
+    def uses(self) -> set[Var]:
+        """The variables on its right-hand side."""
+        return set() if self.expr is None else variables_of(self.expr)
+
+
+def circular(lines: Iterable[Written]) -> dict[Var, tuple[str, ...]]:
+    """The lines that rest on themselves, each with the names that it does so through.
+
+    Such a line says nothing of what it defines: ``z_bar = z_bar`` is true of any ``z_bar``. In a
+    circle of several lines the first that is no abbreviation is named, and the others then rest on
+    it as on a right one.
+    """
+    lines = tuple(lines)
+    uses = {line.var: line.uses for line in lines}
+    found: dict[Var, tuple[str, ...]] = {}
+    for line in lines:
+        if line.target is None or line.target.expr == line.var:  # what is given, restated
+            continue
+        through: dict[Var, tuple[Var, ...]] = {line.var: ()}
+        pending = [line.var]
+        while pending:
+            at = pending.pop()
+            for var in sorted(uses.get(at, ()), key=lambda v: str(v.name)):
+                if var == line.var:
+                    found[var] = tuple(str(v.name) for v in through[at])
+                elif var not in through:
+                    through[var] = (*through[at], var)
+                    pending.append(var)
+        if line.var in found:
+            uses[line.var] = set()
+    return found
 
 
 class Scope:
@@ -60,9 +94,9 @@ class Scope:
         self.known |= {d.name: d.var for d in self.definitions} | given
         # ``c_next_bar`` is what is given until the derivation has its own line for it.
         self.totals = {
-            name: self.lines[total]
-            for name, var in given.items()
-            if (total := Var(name + TOTAL, var.shape)) in self.lines
+            str(bar.name): self.lines[total]
+            for out, bar in upstream.items()
+            if (total := total_of(out)) in self.lines
         }
         self.given = given
         dims = {part for v in program.variables for dim in v.shape for part in dim}
@@ -100,12 +134,13 @@ class Scope:
         except ShapeError as error:
             if target is None:
                 raise
-            written = Written(definition, kind, target, None, error.message)
+            written = Written(definition, target.var, kind, target, None, error.message)
         else:
             expr = Builder(self.known, self.source).definition(definition, shape).expr
-            written = Written(definition, kind, target, expr)
+            var = Var(definition.name, shape) if target is None else target.var
+            written = Written(definition, var, kind, target, expr)
             if target is None:
-                self._abbreviate(definition.name, shape, expr)
+                self._abbreviate(var, expr)
         if definition.name in self.totals:
             self.known[definition.name] = self.totals[definition.name].var
         return written
@@ -149,9 +184,8 @@ class Scope:
         mend = f"{hint}the cell's variables are {', '.join(_names(self.cell.program.variables))}"
         return NamingError(why, mend=mend, place=place, source=self.source)
 
-    def _abbreviate(self, name: str, shape: Shape, expr: sp.Expr) -> None:
-        var = Var(name, shape)
-        self.known[name] = var
+    def _abbreviate(self, var: Var, expr: sp.Expr) -> None:
+        self.known[str(var.name)] = var
         self.definitions.append(Definition(var, expr))
 
 

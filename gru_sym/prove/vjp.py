@@ -25,7 +25,7 @@ from gru_sym.algebra.program import Definition, Program, Scan
 from gru_sym.algebra.show import show_definition
 from gru_sym.cells.equations import Cell
 from gru_sym.derive.bptt import bptt, later_of, up_of
-from gru_sym.derive.vjp import BAR, TOTAL, cotangent_of, vjp
+from gru_sym.derive.vjp import BAR, TOTAL, cotangent_of, total_of, vjp
 from gru_sym.prove.equal import Equality, kinks
 from gru_sym.prove.result import Answer, Proof, Unproved
 
@@ -225,8 +225,8 @@ def _unrolled(cell: Cell, scan: Scan, steps: int) -> Stationarity:
         to = {v: _timed(v, t) for v in moving}
         if t > 1:
             forward += [
-                Definition(_timed(s, t), _timed(after, t - 1))
-                for s, after in zip(cell.states, cell.nexts, strict=True)
+                Definition(_timed(s, t), _timed(n, t - 1) if n in moving else n)
+                for s, n in zip(cell.states, cell.nexts, strict=True)
             ]
         forward += [
             Definition(to[d.var], d.expr.xreplace(to)) for d in cell.program if d.var in moving
@@ -244,18 +244,29 @@ def _unrolled(cell: Cell, scan: Scan, steps: int) -> Stationarity:
             to[entering] = _timed(leaving, t + 1) if t < steps else entering
         lines += [Definition(to[d.var], d.expr.xreplace(to)) for d in step]
         lines += [Definition(to[d.var], d.expr.xreplace(to)) for d in after if d.var in moving]
+    for state, n in zip(cell.states, cell.nexts, strict=True):
+        if n not in moving and all(d.var != total_of(n) for d in after):
+            # The same at each step, and of no use inside of it: what reaches it comes from the
+            # loss, from later, and from the states that it becomes.
+            reaching = [_timed(up_of(state), t) for t in times]
+            reaching += [_timed(cotangent_of(state), t) for t in times if t > 1]
+            lines.append(Definition(cotangent_of(n), sp.Add(later_of(state), *reaching)))
     lines += [
         Definition(d.var, _added(d.expr, moving, times)) for d in after if d.var not in moving
     ]
 
     given: dict[Var, sp.Expr] = {}
+
+    def give(output: Var, t: int, value: sp.Expr) -> None:
+        key = _timed(output, t) if output in moving else output
+        given[key] = given.get(key, sp.S.Zero) + value
+
     for t in times:
-        for state, after in zip(cell.states, cell.nexts, strict=True):
-            given[_timed(after, t)] = _timed(up_of(state), t) + (
-                later_of(state) if t == steps else 0
-            )
+        for state, n in zip(cell.states, cell.nexts, strict=True):
+            later = later_of(state) if t == steps else sp.S.Zero
+            give(n, t, _timed(up_of(state), t) + later)
         for extra in cell.extra:
-            given[_timed(extra, t)] = _timed(cotangent_of(extra), t)
+            give(extra, t, _timed(cotangent_of(extra), t))
     return Stationarity(tuple(forward), tuple(inputs), lines, given)
 
 
