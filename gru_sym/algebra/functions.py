@@ -63,13 +63,25 @@ class Functions:
         return result
 
     def step(self, a: Poly) -> Poly:
-        """The step: 1 where a > 0, else 0. That of −a is 1 minus that of a, but at a = 0."""
+        """The step: 1 where a > 0, else 0. That of −a is 1 minus that of a, but at a = 0.
+
+        What has steps in itself (relu(x), say) may be 0 at more than single points: it keeps
+        its sign.
+        """
         if not a or set(a) == {()}:
             return ONE if a and a[()] > 0 else {}
         lead = max(key_of(a))[1]
-        if lead < 0:
+        if lead < 0 and not self._has_step(a):
             return self.ring.subtract(ONE, self.step(self.ring.scale(a, -1)))
-        return self._opaque("step", self.ring.scale(a, 1 / Fraction(lead)))
+        return self._opaque("step", self.ring.scale(a, 1 / Fraction(abs(lead))))
+
+    def _has_step(self, a: Poly) -> bool:
+        bases = {b: self.ring.bases[b] for m in a for b, _, _ in m}
+        return any(
+            base.kind == "step"
+            or (base.kind not in {"var", "size"} and self._has_step(dict(base.content)))
+            for base in bases.values()
+        )
 
     def _trigonometric(self, kind: str, a: Poly) -> Poly:
         if not a:

@@ -154,7 +154,8 @@ class NormalForm:
 
     def names(self, poly: Poly) -> set[str]:
         """The variables that occur, also inside of functions."""
-        return {self.ring.bases[b].name for b in self._bases(poly) if self.ring.bases[b].name}
+        bases = (self.ring.bases[b] for b in self._bases(poly))
+        return {base.name for base in bases if base.kind == "var"}
 
     def variables(self, poly: Poly) -> set[Var]:
         """The same as variables."""

@@ -74,7 +74,7 @@ class Builder:
     def definition(self, item: tree.Definition, shape: Shape) -> Definition:
         """``name = value`` as a definition."""
         expr = self.expression(item.value)
-        if expr.has(sp.zoo, sp.nan, sp.I, sp.oo):
+        if expr.has(sp.zoo, sp.nan, sp.I, sp.oo) or any(map(_complex, expr.atoms(sp.Pow))):
             raise UnsupportedError(
                 f"the definition of `{item.name}` divides by zero or leaves the real numbers",
                 mend="look for a denominator that is 0 and for a root of a negative number",
@@ -104,10 +104,12 @@ class Builder:
                 return self._binary(node)
             case tree.Transpose(arg):
                 expr, shape = self._build(arg)
-                return Transpose(expr), shape[::-1]
+                return Transpose(self._matrix(expr, node.place)), shape[::-1]
             case tree.Concat(items):
                 parts = [self._build(item) for item in items]
                 shape = parts[0][1][:-1]
+                if shape:
+                    parts = [(self._matrix(e, node.place), s) for e, s in parts]
                 blocks = tuple(s[-1] for _, s in parts)
                 joined = tuple(name for dim in blocks for name in dim)
                 return Concat(*(e for e, _ in parts), Dims(blocks)), (*shape, joined)
@@ -134,10 +136,15 @@ class Builder:
                 continue
             value = sp.Add(*pending)
             if step.op == "@":
-                value, shape = MatVec(value, right), (shape[0],)
+                value, shape = MatVec(self._matrix(value, step.place), right), (shape[0],)
             else:
                 if step.op == "/" and right.is_zero:
-                    raise UnsupportedError("division by zero", place=step.place, source=self.source)
+                    raise UnsupportedError(
+                        "division by zero",
+                        mend="what stands right of `/` is 0 whatever its names stand for",
+                        place=step.place,
+                        source=self.source,
+                    )
                 value = value * right if step.op == "*" else value / right
                 shape = shape or other
             self._bounded(value, step.place)
@@ -176,7 +183,24 @@ class Builder:
             if left is None or right is None or (node.op == "/" and right == 0):
                 return None
             return sign * _FOLD[node.op](left, right)
+        if isinstance(node, tree.Binary) and node.op == "**":
+            left, right = self.constant(node.left), self.constant(node.right)
+            small = range(MAX_POWER + 1)  # more is beyond the bounds anyway
+            if left is None or left.denominator != 1 or right not in small:
+                return None
+            return sign * (left ** int(right) if abs(left) in small else left)
         return None
+
+    def _matrix(self, expr: sp.Expr, place: Place) -> sp.Expr:
+        """A matrix, or 0: one that is a number everywhere has no shape to tell its size by."""
+        if expr.is_zero or len(shape_of(expr)) == 2:
+            return expr
+        raise UnsupportedError(
+            "a matrix whose entries are all equal",
+            mend="write `sum(v)` for the product of a matrix of ones with `v`",
+            place=place,
+            source=self.source,
+        )
 
     def _slice(self, node: tree.Slice) -> tuple[sp.Expr, Shape]:
         expr, shape = self._build(node.arg)
@@ -224,6 +248,12 @@ _FOLD: dict[str, Callable[[Fraction, Fraction], Fraction]] = {
     "*": lambda a, b: a * b,
     "/": lambda a, b: a / b,
 }
+
+
+def _complex(power: sp.Pow) -> bool:
+    """Whether this is a root of a negative number."""
+    base, exponent = power.as_base_exp()
+    return bool(base.is_Rational and base.is_negative and not exponent.is_Integer)
 
 
 def _count(dim: tuple[str, ...], names: tuple[str, ...]) -> int:

@@ -12,7 +12,7 @@ from gru_sym.cells.build import Builder, lower
 from gru_sym.cells.shapes import Inference, Open, dimension_names
 from gru_sym.errors import Place, ShapeError, StructureError, UnsupportedError
 
-__all__ = ["NEXT", "Parts", "elaborate"]
+__all__ = ["NEXT", "Parts", "elaborate", "matrices_of"]
 
 NEXT = "_next"
 _NUMBERS = re.compile(r"(?:_[0-9]+)+$")
@@ -113,7 +113,7 @@ class _Elaboration:
                     "take it off the header, or use it in an equation",
                     dict(self.header.places).get(name),
                 )
-        matrices = _matrices(self.document)
+        matrices = matrices_of(self.document)
         kinds = {}
         for name in (*self.free, *(s for s in self.states if s not in self.met)):
             if name in self.states:
@@ -244,8 +244,9 @@ class _Elaboration:
 
 def _shape_of_argument(item: tree.Definition, variables: dict[str, Var]) -> Shape:
     types = Inference("")
-    for name, var in variables.items():
-        types.declare(name, types.known(var.shape), tree.HERE)
+    for node in tree.postorder(item.value):
+        if isinstance(node, tree.Name):
+            types.declare(node.name, types.known(variables[node.name].shape), node.place)
     shape: Open = types.infer(item.value)
     return types.close(shape, lambda part: part.label)
 
@@ -268,7 +269,7 @@ def _order_of_appearance(document: tree.Document) -> dict[str, Place]:
     return met
 
 
-def _matrices(document: tree.Document) -> dict[str, Place]:
+def matrices_of(document: tree.Document) -> dict[str, Place]:
     """The names that are used as matrices: left of ``@`` or under ``.T``, here or further on."""
     found: dict[str, Place] = {}
     for d in reversed(document.definitions):

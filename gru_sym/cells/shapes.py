@@ -2,14 +2,17 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import count
 
 from gru_sym.algebra import tree
 from gru_sym.algebra.expr import Shape
-from gru_sym.errors import Place, ShapeError
+from gru_sym.errors import LimitError, Place, ShapeError
 
 __all__ = ["DimVar", "Inference", "Open", "describe", "dimension_names"]
 
 REDUCTIONS = frozenset({"sum", "mean", "logsumexp"})
+MAX_PARTS = 256
+"""Parts of one dimension: thirty lines of ``v = [v, v]`` would make a billion."""
 
 
 @dataclass(eq=False, slots=True)
@@ -32,8 +35,18 @@ def describe(shape: Shape) -> str:
 
 def _resolve(term: Term) -> Term:
     parts: list[DimVar] = []
-    for part in term:
-        parts.extend([part] if part.bound is None else _resolve(part.bound))
+    pending = list(reversed(term))  # no recursion: a thousand lines may make a chain as long
+    while pending:
+        part = pending.pop()
+        if part.bound is not None:
+            pending.extend(reversed(part.bound))
+        elif len(parts) < MAX_PARTS:
+            parts.append(part)
+        else:
+            raise LimitError(
+                f"a dimension that is joined from more than {MAX_PARTS} parts",
+                mend="join fewer vectors in `[…]`",
+            )
     return tuple(parts)
 
 
@@ -98,7 +111,19 @@ class Inference:
 
         Raises:
             ShapeError: two parts do not fit.
+            LimitError: a dimension has too many parts.
         """
+        try:
+            shape = self._infer(node)
+            for dim in shape:
+                _resolve(dim)
+        except LimitError as error:
+            raise LimitError(
+                error.message, mend=error.mend, place=node.place, source=self.source
+            ) from None
+        return shape
+
+    def _infer(self, node: tree.Node) -> Open:
         match node:
             case tree.Number():
                 return ()
@@ -107,11 +132,11 @@ class Inference:
             case tree.Neg():
                 while isinstance(node, tree.Neg):
                     node = node.arg
-                return self.infer(node)
+                return self._infer(node)
             case tree.Binary():
                 return self._binary(node)
             case tree.Transpose(arg, place):
-                shape = self.infer(arg)
+                shape = self._infer(arg)
                 if len(shape) != 2:
                     mend = "leave `.T` out: a vector has no transpose in this language"
                     raise self._error(place, f"`.T` of {self.words(shape)}", mend)
@@ -130,9 +155,9 @@ class Inference:
         while isinstance(left, tree.Binary):
             spine.append(left)
             left = left.left
-        shape = self.infer(left)
+        shape = self._infer(left)
         for step in reversed(spine):
-            shape = self._join(step, shape, self.infer(step.right))
+            shape = self._join(step, shape, self._infer(step.right))
             left = step
         return shape
 
@@ -176,7 +201,7 @@ class Inference:
         )
 
     def _concat(self, node: tree.Concat) -> Open:
-        shapes = [self.infer(item) for item in node.items]
+        shapes = [self._infer(item) for item in node.items]
         ranks = {len(shape) for shape in shapes}
         if ranks == {1}:
             return (tuple(part for (dim,) in shapes for part in dim),)
@@ -187,7 +212,7 @@ class Inference:
         raise self._error(node.place, f"`[…]` of {words}", mend)
 
     def _slice(self, node: tree.Slice) -> Open:
-        shape = self.infer(node.arg)
+        shape = self._infer(node.arg)
         parts = _resolve(shape[0]) if len(shape) == 1 else ()
         start = self.bound(node, parts, node.start) if node.start is not None else 0
         stop = self.bound(node, parts, node.stop) if node.stop is not None else len(parts)
@@ -197,9 +222,9 @@ class Inference:
 
     def bound(self, node: tree.Slice, parts: Term, names: tuple[str, ...]) -> int:
         """How many parts of a dimension the bound of a slice stands for."""
-        for count in range(len(parts) + 1):
-            if tuple(sorted(p.label for p in parts[:count])) == tuple(sorted(names)):
-                return count
+        for stop in range(len(parts) + 1):
+            if tuple(sorted(p.label for p in parts[:stop])) == tuple(sorted(names)):
+                return stop
         size = " + ".join(p.label or "?" for p in parts)
         raise self._error(
             node.place,
@@ -208,7 +233,7 @@ class Inference:
         )
 
     def _call(self, node: tree.Call) -> Open:
-        shapes = [self.infer(arg) for arg in node.args]
+        shapes = [self._infer(arg) for arg in node.args]
         if node.func == "outer":
             if [len(s) for s in shapes] == [1, 1]:
                 return (*shapes[0], *shapes[1])
@@ -273,7 +298,11 @@ def dimension_names(
 
     def give(part: DimVar, wish: str) -> None:
         if part not in names:
-            name = part.label or (wish if wish not in used else f"D_{wish}")
+            name = part.label or wish
+            for k in count(1):  # two dimensions of one name would be taken for equal
+                if part.label or name not in used:
+                    break
+                name = f"D_{wish}" if k == 1 else f"D_{wish}_{k}"
             names[part] = name
             used.add(name)
 

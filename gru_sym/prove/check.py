@@ -140,7 +140,8 @@ def check(cell: Cell, text: str | bytes) -> CheckReport:
     is an abbreviation, which is judged through the lines that use it.
 
     A line is compared with what is derived, given the lines before it; a line after a wrong one
-    is judged as if that had been right. Orders, factorings and equivalent forms are all right.
+    is judged as if that had been right. Orders, factorings and equivalent forms are all right; a
+    line that rests on itself is wrong, whatever it says.
 
     Raises:
         TextError: one of its kinds: the text cannot be read, or uses an unknown name.

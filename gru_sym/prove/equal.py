@@ -20,6 +20,7 @@ from gru_sym.algebra.normal import At, NormalForm, positions
 from gru_sym.algebra.poly import Poly, TooLargeError
 from gru_sym.algebra.program import Definition
 from gru_sym.algebra.rules import RULES, Elementwise
+from gru_sym.cells.equations import Cell
 from gru_sym.prove.evaluate import (
     PRECISION,
     Enclosures,
@@ -30,6 +31,7 @@ from gru_sym.prove.evaluate import (
     evaluate_entries,
     extent,
 )
+from gru_sym.prove.reading import read_pair
 from gru_sym.prove.result import Answer, Counterexample, Proved, Refuted, Unproved
 
 __all__ = ["Equality", "kinks", "prove_equal"]
@@ -40,30 +42,45 @@ TRIALS = 6
 """Random points at which a counterexample is looked for."""
 
 
-def prove_equal(p: sp.Expr, q: sp.Expr, definitions: Iterable[Definition] = ()) -> Answer:
+def prove_equal(
+    p: sp.Expr | str, q: sp.Expr | str, given: Cell | Iterable[Definition] = ()
+) -> Answer:
     """Whether two expressions are equal for all sizes and all values.
 
     Args:
-        p: one expression over shaped symbols.
-        q: another.
-        definitions: what the variables among them stand for; all others are arbitrary.
+        p: one expression, as a text in the language of cells or over shaped symbols.
+        q: another, of the same kind.
+        given: what the names stand for: a cell (its variables and their cotangents), or
+            definitions. Without it they are arbitrary: in a text a name left of ``@`` is a matrix
+            and any other is a vector.
 
     Returns:
-        :class:`Proved`; :class:`Refuted` with a counterexample in exact numbers at small unequal
-        sizes; or :class:`Unproved`.
+        :class:`~.result.Proved`; :class:`~.result.Refuted` with a counterexample in exact numbers
+        at small unequal sizes; or :class:`~.result.Unproved`.
 
-    >>> from gru_sym.algebra.expr import Var
-    >>> from gru_sym.algebra.rules import apply
-    >>> a = Var("a", (("H",),))
-    >>> prove_equal(apply("sigmoid", -a), 1 - apply("sigmoid", a)).verdict
+    Raises:
+        TextError: one of its kinds: a text cannot be read.
+
+    >>> prove_equal("tanh(a)", "2 * sigmoid(2 * a) - 1").verdict
     'proved'
-    >>> print(prove_equal(a**2, a * 2))
-    refuted: a**2 = 2*a
-    at H = 2:
-      a = [...]
-      entry [0]: left ..., right ...
+    >>> print(prove_equal("U @ (r * h)", "r * (U @ h)"))
+    refuted: U @ (r * h) = r * (U @ h)
+    at ...
+    >>> from gru_sym.cells import gru
+    >>> prove_equal("a_z_bar", "z_bar * sigmoid(a_z) * sigmoid(-a_z)", gru).verdict
+    'proved'
     """
-    return Equality(definitions).prove(p, q, claim=f"{p} = {q}")
+    if isinstance(p, str) and isinstance(q, str):
+        if not (given == () or isinstance(given, Cell)):
+            raise TypeError("beside texts, give a cell or nothing")
+        cell = given if isinstance(given, Cell) else None
+        left, right, shape, definitions = read_pair(p, q, cell)
+        return Equality(definitions).prove(left, right, claim=f"{p} = {q}", shape=shape)
+    if isinstance(p, str) or isinstance(q, str):
+        raise TypeError("give two texts or two expressions")
+    if isinstance(given, Cell):
+        given = given.program.definitions
+    return Equality(given).prove(p, q, claim=f"{p} = {q}")
 
 
 class Equality:
