@@ -185,10 +185,12 @@ class Builder:
             return sign * _FOLD[node.op](left, right)
         if isinstance(node, tree.Binary) and node.op == "**":
             left, right = self.constant(node.left), self.constant(node.right)
-            small = range(MAX_POWER + 1)  # more is beyond the bounds anyway
-            if left is None or left.denominator != 1 or right not in small:
+            if left is None or right is None or right.denominator != 1:
                 return None
-            return sign * (left ** int(right) if abs(left) in small else left)
+            bits = max(left.numerator.bit_length(), left.denominator.bit_length())
+            if bits * abs(right) > MAX_BITS or (left == 0 and right < 0):
+                return None
+            return sign * left ** int(right)
         return None
 
     def _matrix(self, expr: sp.Expr, place: Place) -> sp.Expr:

@@ -10,7 +10,7 @@ from gru_sym.algebra.expr import Node, Shape, Var, nodes_of, variables_of
 from gru_sym.algebra.program import Program
 from gru_sym.cells.build import Builder, lower
 from gru_sym.cells.shapes import Inference, Open, dimension_names
-from gru_sym.errors import Place, ShapeError, StructureError, UnsupportedError
+from gru_sym.errors import LimitError, Place, ShapeError, StructureError, UnsupportedError
 
 __all__ = ["NEXT", "Parts", "elaborate", "matrices_of"]
 
@@ -159,21 +159,32 @@ class _Elaboration:
             self._declared(types, self.states[0], "H")
         if "I" in types.labels and first_input is not None:
             self._declared(types, first_input, "I")
-        for d in self.document.definitions:
-            shape = types.infer(d.value)
-            state = types.shapes.get(d.name.removesuffix(NEXT)) if d.name.endswith(NEXT) else None
-            if state is not None:
-                if shape and not types.same(shape, state):
-                    raise ShapeError(
-                        f"`{d.name}` is {types.words(shape)}, "
-                        f"the state `{d.name.removesuffix(NEXT)}` is {types.words(state)}",
-                        mend="a state keeps its shape from one step to the next",
-                        place=d.place,
-                        source=self.source,
-                    )
-                shape = state
-            types.declare(d.name, shape, d.place)
-        return self._named(types, first_input)
+        line = self.document.definitions[0]
+        try:
+            for line in self.document.definitions:
+                self._infer_line(types, line)
+            return self._named(types, first_input)
+        except LimitError as error:
+            if error.place is not None:
+                raise
+            raise LimitError(
+                error.message, mend=error.mend, place=line.place, source=self.source
+            ) from None
+
+    def _infer_line(self, types: Inference, d: tree.Definition) -> None:
+        shape = types.infer(d.value)
+        state = types.shapes.get(d.name.removesuffix(NEXT)) if d.name.endswith(NEXT) else None
+        if state is not None:
+            if shape and not types.same(shape, state):
+                raise ShapeError(
+                    f"`{d.name}` is {types.words(shape)}, "
+                    f"the state `{d.name.removesuffix(NEXT)}` is {types.words(state)}",
+                    mend="a state keeps its shape from one step to the next",
+                    place=d.place,
+                    source=self.source,
+                )
+            shape = state
+        types.declare(d.name, shape, d.place)
 
     def _declared(self, types: Inference, name: str, label: str) -> None:
         if not types.same(types.shapes[name], ((types.label(label),),)):

@@ -96,7 +96,7 @@ class Inference:
                     return False
                 one[0].bound = other
                 return True
-        if len(a) == len(b):
+        if len(a) == len(b) > 1:
             return all(self.same_dim((p,), (q,)) for p, q in zip(a, b, strict=True))
         return False
 
