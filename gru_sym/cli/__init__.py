@@ -140,8 +140,7 @@ def _prove(cell: str, equals: str | None, map_file: str | None, as_json: bool) -
         from gru_sym.prove.equivalent import prove_equivalent
 
         other = _load(equals)
-        # The parser says where a byte is that is not UTF-8.
-        mapping = _read(map_file).decode(errors="surrogateescape") if map_file else ""
+        mapping = _read(map_file) if map_file else b""
         with _reading(map_file or ""):
             proof = prove_equivalent(found, other, mapping)
     if as_json:
