@@ -82,6 +82,8 @@ def grad_files(
             shape or type, or not finite.
     """
     out = Path(out_path)
+    if out.name in {"", ".."} or str(out_path).endswith(os.sep) or out.is_dir():
+        raise DataError(f"{out_path!s:.200} is no file to write", mend="give the path of an .npz")
     if out.suffix != ".npz":
         out = out.with_name(f"{out.name}.npz")
     params = _read(params_path, "parameters")

@@ -5,7 +5,8 @@ import io
 import pytest
 from rich.console import Console
 
-from gru_sym.demo.page import Page, wrapped
+from gru_sym.algebra.show import wrapped
+from gru_sym.demo.page import Page
 
 LONG = "reset : diag((1 - z) * (1 - h_tilde**2) * (U_h @ h + b_hn) * r * (1 - r)) @ U_r"
 

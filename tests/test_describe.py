@@ -68,7 +68,9 @@ def test_bptt_in_its_parts() -> None:
     shown = lines(select(cell("gru"), "bptt"))
     heads = [line for line in shown if line.endswith(":")]
     assert heads == ["at t = T:", "for t = T ... 1:", "then, for every t:", "then:"]
-    assert shown[1] == "    h_bar_later = 0"
+    assert shown[0].startswith("# h_bar_up: ")
+    assert shown[1].startswith("# h_bar_later: ")
+    assert shown[3] == "    h_bar_later = 0"
     assert "    h_next_bar    = h_bar_up + h_bar_later" in shown
     assert "    h_bar_later   = h_bar" in shown
     assert "    W_z_bar = sum_t(outer(a_z_bar, x))" in shown
@@ -100,7 +102,7 @@ def test_jacobian_zeros_identities_and_sums() -> None:
 def test_jacobian_through_a_part_of_a_vector() -> None:
     made = Cell.parse("q = tanh([h, x])\nh_next = U @ h + sum(q) * h")
     shown = lines(select(made, "jacobian"))
-    assert shown[-1].split("  ")[-3].strip() == "+ outer(h, 1 - q**2) @ identity[:H]"
+    assert shown[-1].split("  ")[-3].strip() == "+ outer(h, 1 - q**2) @ identity[:, :H]"
 
 
 @pytest.mark.parametrize("of", KINDS)

@@ -53,7 +53,8 @@ class Functions:
         """The exponential: of a sum it is a product, a factor E(m)^c for each term c·m."""
         result = ONE
         for m, c in a.items():
-            if len(m) == 1 and self.ring.bases[m[0][0]].kind == "log" and m[0][2] == 1:
+            single = len(m) == 1 and m[0][2] == 1 and not _has_bound(m)  # exp(Σ log p) is no Σ p
+            if single and self.ring.bases[m[0][0]].kind == "log":
                 inner = self.ring.instantiate(self.ring.bases[m[0][0]], m[0][1])
                 factor = self.power(inner, Fraction(c))
             else:
@@ -70,10 +71,14 @@ class Functions:
         """
         if not a or set(a) == {()}:
             return ONE if a and a[()] > 0 else {}
-        lead = max(key_of(a))[1]
+        factor = self._shared_step(a)
+        if factor is not None:  # step(step(q) p) is step(q) step(p): that of relu(a) is that of a
+            rest = {tuple(f for f in m if f != factor): c for m, c in a.items()}
+            return self.ring.multiply({(factor,): 1}, self.step(rest))
+        lead = Fraction(max(key_of(a))[1])
         if lead < 0 and not self._has_step(a):
             return self.ring.subtract(ONE, self.step(self.ring.scale(a, -1)))
-        return self._opaque("step", self.ring.scale(a, 1 / Fraction(abs(lead))))
+        return self._opaque("step", self.ring.scale(a, 1 / abs(lead)))
 
     def _has_step(self, a: Poly) -> bool:
         bases = {b: self.ring.bases[b] for m in a for b, _, _ in m}
@@ -82,6 +87,15 @@ class Functions:
             or (base.kind not in {"var", "size"} and self._has_step(dict(base.content)))
             for base in bases.values()
         )
+
+    def _shared_step(self, a: Poly) -> Factor | None:
+        """A step that is a factor of every term."""
+        shared = set.intersection(*(set(m) for m in a))
+        for factor in sorted(shared):
+            base, indices, _ = factor
+            if self.ring.bases[base].kind == "step" and all(k < 0 for k in indices):
+                return factor
+        return None
 
     def _trigonometric(self, kind: str, a: Poly) -> Poly:
         if not a:

@@ -32,8 +32,8 @@ class Transpose(Node):
 
     def __new__(cls, matrix: Expr) -> Expr:
         """Transpose, moved inwards over sums, numbers and outer products."""
-        if matrix.is_zero:
-            return sp.S.Zero
+        if not shape_of(matrix):  # a broadcast scalar, 0 among them
+            return matrix
         if isinstance(matrix, Transpose):
             return matrix.args[0]
         if isinstance(matrix, Outer):
@@ -65,6 +65,8 @@ class MatVec(Node):
         """The product, with numbers pulled out in front."""
         if matrix.is_zero or vector.is_zero:
             return sp.S.Zero
+        if not shape_of(matrix):  # a broadcast scalar: all entries are equal
+            return matrix * Total(vector, shape_of(vector))
         (m, matrix), (v, vector) = _split(matrix), _split(vector)
         return m * v * sp.Expr.__new__(cls, matrix, vector)
 

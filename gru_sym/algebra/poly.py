@@ -25,6 +25,8 @@ MAX_TERMS = 5_000
 MAX_PRODUCTS = 200_000
 """Pairs of terms in one multiplication: that many take a few seconds."""
 MAX_RELABELLINGS = 5_040
+MAX_WORK = 200_000
+"""Monomials made, counting each relabelling tried: a proof of a cell needs a few hundred."""
 
 
 class TooLargeError(Exception):
@@ -57,6 +59,7 @@ class Ring:
         self.bases: list[Base] = []
         self._number: dict[Base, int] = {}
         self._temp = -1000
+        self._work = 0
 
     # -- making --------------------------------------------------------------------------------
 
@@ -239,6 +242,7 @@ class Ring:
     def _relabelled(self, factors: list[Factor]) -> Monomial:
         """The factors sorted, with bound indices in canonical order."""
         bound = sorted({k for _, i, _ in factors for k in i if k >= 0})
+        self._spend(1)
         if not bound:
             return tuple(sorted(factors))
         colours = _refined(factors, bound)
@@ -246,8 +250,10 @@ class Ring:
         for k in bound:
             groups.setdefault(colours[k], []).append(k)
         ordered = [groups[c] for c in sorted(groups)]
-        if prod(factorial(len(g)) for g in ordered) > MAX_RELABELLINGS:
+        choices = prod(factorial(len(g)) for g in ordered)
+        if choices > MAX_RELABELLINGS:
             raise TooLargeError
+        self._spend(choices)
         best: Monomial | None = None
         for choice in product(*(permutations(g) for g in ordered)):
             to = {k: n for n, k in enumerate(k for group in choice for k in group)}
@@ -256,6 +262,11 @@ class Ring:
                 best = candidate
         assert best is not None
         return best
+
+    def _spend(self, steps: int) -> None:
+        self._work += steps
+        if self._work > MAX_WORK:
+            raise TooLargeError
 
 
 def key_of(poly: Poly) -> PolyKey:
@@ -311,7 +322,7 @@ def _without(
     (b, want, e), rest = pattern[0], pattern[1:]
     for at, (base, have, exponent) in enumerate(factors):
         # x divides x² and 1/x divides 1/x²; that 1/x divides x, too, would lead on for ever
-        if base != b or exponent * e < 0 or abs(exponent) < abs(e):
+        if base != b or not (0 < e <= exponent or exponent <= e < 0):
             continue
         to: dict[int, int] = {}
         if not all(

@@ -201,6 +201,13 @@ class Presenter:
         expr = _gather(expr)
         if not isinstance(expr, sp.Add):
             return self._tree(expr)
+        content, primitive = expr.primitive()
+        shared = all(t.as_coeff_Mul(rational=True)[0].q != 1 for t in expr.args)
+        if content != 1 and (content.q == 1 or shared):  # (1 - y**2) / 10, but v + 0.1
+            factors = [tree.Number(Fraction(int(content.p)))] if content.p != 1 else []
+            whole = product([*factors, self._tree(primitive)])
+            below = tree.Number(Fraction(int(content.q)))
+            return tree.Binary("/", whole, below) if content.q != 1 else whole
         terms = sorted(expr.args, key=self._term_key)
         # Start with a positive term; 1 - z with its number, v + 1 with its variable.
         first = next((k for k, t in enumerate(terms) if not is_negative(t)), 0)
@@ -291,6 +298,7 @@ class Presenter:
             self._tree(expr.args[0]),
             dim[:start] or None,
             dim[:stop] if stop < len(dim) else None,
+            columns=len(expr.whole) == 2,
         )
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import sympy as sp
+from sympy.core.function import ArgumentIndexError
 
 from gru_sym.algebra.expr import Expr
 
@@ -41,7 +42,7 @@ class Elementwise(sp.Function):
     def fdiff(self, argindex: int = 1) -> Expr:
         """The derivative, by the rule of the table."""
         if argindex != 1:
-            raise sp.ArgumentIndexError(self, argindex)
+            raise ArgumentIndexError(self, argindex)
         return self.rule.derivative(self, self.args[0])
 
 
@@ -63,8 +64,14 @@ class Rule:
 
 
 def apply(name: str, arg: Expr) -> Expr:
-    """``name(arg)``; ``sqrt`` is the power one half."""
-    return half_power(arg) if name == "sqrt" else FUNCTIONS[name](arg)
+    """``name(arg)``; ``sqrt`` is the power one half, ``hard_sigmoid`` two relus."""
+    match name:
+        case "sqrt":
+            return half_power(arg)
+        case "hard_sigmoid":  # as in PyTorch and Keras 3: relu6(a + 3) / 6
+            middle = arg / 6 + sp.S.Half
+            return FUNCTIONS["relu"](middle) - FUNCTIONS["relu"](middle - 1)
+    return FUNCTIONS[name](arg)
 
 
 def half_power(arg: Expr) -> Expr:

@@ -23,7 +23,7 @@ from gru_sym.algebra.tree import (
     postorder,
 )
 
-__all__ = ["aligned_lines", "show", "show_definition"]
+__all__ = ["aligned_lines", "show", "show_definition", "wrapped"]
 
 # What binds tighter has the larger number.
 _SUM, _PRODUCT, _NEGATION, _POWER, _ATOM = range(5)
@@ -87,8 +87,9 @@ def _join(node: Node, parts: list[tuple[str, int]]) -> tuple[str, int]:
             return f"[{', '.join(text for text, _ in parts)}]", _ATOM
         case Transpose():
             return f"{_at_least(parts[0], _ATOM)}.T", _ATOM
-        case Slice(start=start, stop=stop):
-            bounds = f"{'+'.join(start or ())}:{'+'.join(stop or ())}"
+        case Slice(start=start, stop=stop, columns=columns):
+            rows = ":, " if columns else ""
+            bounds = f"{rows}{'+'.join(start or ())}:{'+'.join(stop or ())}"
             return f"{_at_least(parts[0], _ATOM)}[{bounds}]", _ATOM
 
 
@@ -138,3 +139,32 @@ def _show_decimal(digits: str, places: int) -> str:
         *((f".{decimals}",) if whole == "0" and len(plain) > _LONGEST_NUMBER else ()),
     )
     return min(forms, key=len)
+
+
+def wrapped(line: str, width: int, hang: int) -> list[str]:
+    """A line in parts of at most ``width``, all but the first indented by ``hang``.
+
+    It is broken before an operator, in as few parentheses as can be; a sum before a product.
+
+    >>> wrapped("a = outer(b + c, d) + e * (f - g)", 24, 4)
+    ['a = outer(b + c, d)', '    + e * (f - g)']
+    """
+    found: list[str] = []
+    while len(line) > width:
+        place = _break(line, width, hang)
+        if place is None:
+            break
+        found.append(line[:place])
+        line = " " * hang + line[place + 1 :]
+    return [*found, line]
+
+
+def _break(line: str, width: int, start: int) -> int | None:
+    """The best place for a break after ``start``: the last of those in the fewest parentheses."""
+    depth = 0
+    places: list[tuple[int, bool, int]] = []
+    for k, char in enumerate(line[: width + 1]):
+        depth += (char in "([") - (char in ")]")
+        if char == " " and k > start and line[k + 1 : k + 3] in ("+ ", "- ", "* ", "/ ", "@ "):
+            places.append((-depth, line[k + 1] in "+-", k))
+    return max(places)[2] if places else None

@@ -93,6 +93,8 @@ class Concat:
 class Slice:
     """``arg[start:stop]`` with bounds written in dimension names: ``v[:H]``, ``v[H:H+I]``.
 
+    ``columns`` is for the columns of a matrix: ``W[:, :H]``.
+
     A bound is the tuple of the names that it adds up; an absent bound is ``None``.
     """
 
@@ -100,6 +102,7 @@ class Slice:
     start: tuple[str, ...] | None
     stop: tuple[str, ...] | None
     place: Place = field(default=HERE, compare=False)
+    columns: bool = False
 
 
 Node = Name | Number | Neg | Binary | Call | Transpose | Concat | Slice

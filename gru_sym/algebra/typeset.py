@@ -195,8 +195,9 @@ def _other(node: Node, parts: list[Part]) -> Part:
             return rf"{_base(parts[0])}^{{\top}}", _POWER
         case Concat():
             return "[" + r",\, ".join(text for text, _ in parts) + "]", _ATOM
-        case Slice(start=start, stop=stop):
+        case Slice(start=start, stop=stop, columns=columns):
             below = f"{'+'.join(map(_bound, start or ()))}{{:}}{'+'.join(map(_bound, stop or ()))}"
+            below = rf"{{:}},\,{below}" if columns else below
             inner = parenthesised(parts[0][0]) if _scripts(parts[0]) else parts[0][0]
             return f"{inner}_{{[{below}]}}", _ATOM
         case Call(func=func):

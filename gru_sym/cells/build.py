@@ -24,7 +24,7 @@ ARGUMENT = "a_"
 
 MAX_BITS = 4096
 MAX_POWER = 64
-_LOWERED = frozenset(RULES) | {"softmax", "logsumexp"}
+_LOWERED = frozenset(RULES) | {"hard_sigmoid", "softmax", "logsumexp"}
 
 
 def lower(definition: tree.Definition) -> list[tree.Definition]:
@@ -206,10 +206,10 @@ class Builder:
 
     def _slice(self, node: tree.Slice) -> tuple[sp.Expr, Shape]:
         expr, shape = self._build(node.arg)
-        (dim,) = shape
+        dim = shape[-1]
         start = _count(dim, node.start) if node.start is not None else 0
         stop = _count(dim, node.stop) if node.stop is not None else len(dim)
-        return Slice(expr, Dims(shape), start, stop), (dim[start:stop],)
+        return Slice(expr, Dims(shape), start, stop), (*shape[:-1], dim[start:stop])
 
     def _call(self, node: tree.Call) -> tuple[sp.Expr, Shape]:
         parts = [self._build(arg) for arg in node.args]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from gru_sym.algebra import tree
-from gru_sym.algebra.expr import Node, Shape, Var, nodes_of, variables_of
+from gru_sym.algebra.expr import Shape, Var, nodes_of, shape_of, variables_of
 from gru_sym.algebra.program import Program
 from gru_sym.cells.build import Builder, lower
 from gru_sym.cells.shapes import Inference, Open, dimension_names
@@ -86,6 +86,23 @@ class _Elaboration:
                     f"`{NEXT}` needs the name of a state in front",
                     f"write `h{NEXT} = …`",
                     self.assigned[NEXT].place,
+                )
+        for name in (*(self.header.inputs or ()), *(self.header.params or ())):
+            if name in found:
+                self._fail(
+                    f"`{name}` is declared as an input or a parameter, and `{name}{NEXT}` makes "
+                    "it a state",
+                    "take it off the header, or rename one of the two",
+                    dict(self.header.places).get(name),
+                )
+        for name in self.met:
+            state = name.removesuffix(NEXT)
+            if state.endswith(NEXT) or (name.endswith(NEXT) and name not in self.assigned):
+                self._fail(
+                    f"`{name}`: a name that ends in `{NEXT}` is the next value of a state, "
+                    "and has an equation",
+                    f"write `{state}` for the value before the step, or add a line `{name} = …`",
+                    self.met[name],
                 )
         for name in self.header.outputs:
             if name not in self.assigned:
@@ -266,7 +283,7 @@ def _matrix_operands(expr: object) -> Iterable[object]:
     for node in nodes_of(expr):
         for operand in node.operands:
             yield from _matrix_operands(operand)
-            if isinstance(operand, Node | Var) and len(operand.shape) == 2:
+            if len(shape_of(operand)) == 2:
                 yield operand
 
 
@@ -309,7 +326,7 @@ def _leaves(node: tree.Node) -> Iterable[tree.Name]:
             case tree.Concat(items=items):
                 pending += items
             case tree.Binary(op=op, left=left, right=right):
-                if op in {"+", "-"}:
+                if op in {"+", "-", "@"}:
                     pending += (left, right)
                 elif op == "*" and not isinstance(right, tree.Number):
                     pending.append(right)

@@ -40,6 +40,9 @@ _LATEX_WORDS = frozenset(
     )
 )
 
+_MATRIX_WORDS = frozenset({"diag", "row", "column", "identity", "sum_t"})
+"""What a Jacobian or a sum over time is written with."""
+
 _SPELLED_OTHERWISE = MappingProxyType(
     {
         "logistic": "write `sigmoid(…)`",
@@ -93,6 +96,8 @@ def check_name(name: str, place: Place, source: str, *, derivation: bool) -> Non
         raise refuse(f"`{name}` is a reserved word of Python", other)
     if name in DIMENSIONS:
         raise refuse(f"`{name}` is the name of a dimension and cannot be a variable", other)
+    if name in _MATRIX_WORDS:
+        raise refuse(f"`{name}` is a word that derivations are written with", other)
     if name in _LATEX_WORDS:
         raise refuse(f"`{name}` is a reserved word of LaTeX", other)
     inner = _INNER_MARK.search(name)
@@ -136,6 +141,7 @@ def check_document(document: Document, *, derivation: bool) -> None:
             _check_node(node, variables, source, derivation=derivation)
     _check_header(document, first, variables, derivation=derivation)
     if not derivation:
+        _check_look(document, first)
         _check_arguments_of_activations(document, first)
         _check_order(document, first)
 
@@ -233,6 +239,21 @@ def _check_header(
                 mend=did_you_mean(name, variables) or "take it off the header",
                 place=places.get(name),
                 source=source,
+            )
+
+
+def _check_look(document: Document, first: dict[str, Definition]) -> None:
+    """Refuse two names that differ in nothing that a reader of formulas sees: x1 and x_1."""
+    places = {name: d.place for name, d in first.items()} | _used(document)
+    seen: dict[str, str] = {}
+    for name, place in places.items():
+        other = seen.setdefault(re.sub(r"_(?=[0-9]+(_|$))", "", name), name)
+        if other != name:
+            raise NamingError(
+                f"`{name}` and `{other}` look alike in a formula",
+                mend="rename one of the two",
+                place=place,
+                source=document.source,
             )
 
 

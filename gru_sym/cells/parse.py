@@ -253,6 +253,14 @@ class _Builder(Transformer[Token, tuple[Definition, ...]]):
     def slice_to(self, arg: Node, bracket: Token, stop: tuple[str, ...]) -> Node:
         return Slice(arg, None, stop, place_of(bracket))
 
+    def columns_from(
+        self, arg: Node, bracket: Token, start: tuple[str, ...], stop: tuple[str, ...] | None
+    ) -> Node:
+        return Slice(arg, start, stop, place_of(bracket), columns=True)
+
+    def columns_to(self, arg: Node, bracket: Token, stop: tuple[str, ...]) -> Node:
+        return Slice(arg, None, stop, place_of(bracket), columns=True)
+
     def bound(self, *names: Token) -> tuple[str, ...]:
         return tuple(str(n) for n in names if n.type == "NAME")
 

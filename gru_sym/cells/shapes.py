@@ -213,12 +213,15 @@ class Inference:
 
     def _slice(self, node: tree.Slice) -> Open:
         shape = self._infer(node.arg)
-        parts = _resolve(shape[0]) if len(shape) == 1 else ()
+        if len(shape) != 1 + node.columns:
+            mend = "`v[:H]` is a part of a vector, `W[:, :H]` some columns of a matrix"
+            raise self._error(node.place, f"a slice of {self.words(shape)}", mend)
+        parts = _resolve(shape[-1])
         start = self.bound(node, parts, node.start) if node.start is not None else 0
         stop = self.bound(node, parts, node.stop) if node.stop is not None else len(parts)
         if not start < stop:
             raise self._error(node.place, "an empty slice", "let it start before it stops")
-        return (parts[start:stop],)
+        return (*shape[:-1], parts[start:stop])
 
     def bound(self, node: tree.Slice, parts: Term, names: tuple[str, ...]) -> int:
         """How many parts of a dimension the bound of a slice stands for."""

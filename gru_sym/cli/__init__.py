@@ -180,7 +180,12 @@ def _check(cell: str, file: str, as_json: bool) -> int:
 @main.command("grad", epilog=_examples("gru-sym grad gru --params P.npz --inputs X.npy -o OUT.npz"))
 @click.argument("cell")
 @click.option("--params", required=True, metavar="P.npz", help="The parameters, by name.")
-@click.option("--inputs", required=True, metavar="X.npy", help="The input, (T, I) or (T, B, I).")
+@click.option(
+    "--inputs",
+    required=True,
+    metavar="X.npy",
+    help="The input, (T, I) or (T, B, I); several inputs by name in an .npz.",
+)
 @click.option("--state", metavar="S.npz", help="The initial states, by name.  [default: zeros]")
 @click.option(
     "--cotangent",

@@ -42,8 +42,8 @@ class Commands(click.Group):
                 status = _report_usage(error, report)
         except (click.Abort, KeyboardInterrupt):
             status = INTERRUPTED
-        except BrokenPipeError:
-            status = BROKEN_PIPE
+        except (BrokenPipeError, SystemExit):
+            status = BROKEN_PIPE  # click takes note of a closed pipe first, and exits with 1
         except RecursionError:
             status = report(GruSymError("this is nested too deeply", mend="name its inner parts"))
         except MemoryError:

@@ -1,8 +1,9 @@
 """How results are printed: tables, formulas and answers for people, JSON for programs."""
 
 import json
+import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -127,13 +128,36 @@ def _names(variables: Iterable[Any]) -> list[str]:
 
 
 def print_formulas(text: str) -> None:
-    """Formulas, each on one line of output, so that they can be copied and piped."""
+    """Formulas, each on one line where they are piped; on a terminal they break at operators."""
     from rich.text import Text
 
+    console = console_of()
+    if console.is_terminal:
+        text = "\n".join(_broken(text.splitlines(), console.width))
     shown = Text(text)
     shown.highlight_regex(r"(?m)^ *\S+(?= +=)", "cyan")
     shown.highlight_regex(r"(?m)\[[^\[\]]*\]$|^\S.*:$", "dim")
-    console_of().print(shown, soft_wrap=True)
+    console.print(shown, soft_wrap=True)
+
+
+def _broken(lines: list[str], width: int) -> Iterator[str]:
+    """Lines broken at operators; the name of a path, at a line's end, moves as little as it can."""
+    from gru_sym.algebra.show import wrapped
+
+    for line in lines:
+        if len(line) <= width:
+            yield line
+            continue
+        formula, label = re.fullmatch(r"(.*?)( +\[[^\[\]]*\])?", line).groups()  # type: ignore[union-attr]
+        indent = len(formula) - len(formula.lstrip())
+        hang = indent + 2 if indent else max(formula.find(" = ") + 3, HANGING)
+        *parts, last = wrapped(formula, width, hang)
+        yield from parts
+        label = f"  {label.strip()}" if label else ""
+        if len(last) + len(label) <= width:
+            yield last + label
+        else:
+            yield from (last, f"{label.strip():>{width}}")
 
 
 def print_answer(text: str) -> None:

@@ -10,11 +10,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from gru_sym.algebra.show import wrapped
 from gru_sym.demo.files import FILES
 from gru_sym.demo.result import TOLERANCE, WINDOW, Check, DemoResult
 from gru_sym.prove.result import Proof
 
-__all__ = ["Page", "wrapped"]
+__all__ = ["Page"]
 
 _T = TypeVar("_T")
 
@@ -120,32 +121,3 @@ class Page:
 
     def _print(self, text: Text | str = "") -> None:
         self._console.print(text, highlight=False, markup=False, soft_wrap=True)
-
-
-def wrapped(line: str, width: int, hang: int) -> list[str]:
-    """A line in parts of at most ``width``, all but the first indented by ``hang``.
-
-    It is broken before an operator, in as few parentheses as can be; a sum before a product.
-
-    >>> wrapped("a = outer(b + c, d) + e * (f - g)", 24, 4)
-    ['a = outer(b + c, d)', '    + e * (f - g)']
-    """
-    found: list[str] = []
-    while len(line) > width:
-        place = _break(line, width, hang)
-        if place is None:
-            break
-        found.append(line[:place])
-        line = " " * hang + line[place + 1 :]
-    return [*found, line]
-
-
-def _break(line: str, width: int, start: int) -> int | None:
-    """The best place for a break after ``start``: the last of those in the fewest parentheses."""
-    depth = 0
-    places: list[tuple[int, bool, int]] = []
-    for k, char in enumerate(line[: width + 1]):
-        depth += (char in "([") - (char in ")]")
-        if char == " " and k > start and line[k + 1 : k + 3] in ("+ ", "- ", "* ", "/ ", "@ "):
-            places.append((-depth, line[k + 1] in "+-", k))
-    return max(places)[2] if places else None

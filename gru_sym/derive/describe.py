@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from gru_sym.algebra.expr import Var
+from gru_sym.algebra.expr import Var, variables_of
 from gru_sym.algebra.present import Presenter
-from gru_sym.algebra.program import Program, Scan, Section, presenter_for
+from gru_sym.algebra.program import Definition, Program, Scan, Section, presenter_for
 from gru_sym.algebra.show import aligned_lines, show
 from gru_sym.cells.equations import Cell
 from gru_sym.cells.naming import did_you_mean
-from gru_sym.derive.bptt import bptt
+from gru_sym.derive.bptt import bptt, later_of, up_of
 from gru_sym.derive.jacobian import jacobian
 from gru_sym.derive.jvp import hvp, jvp, tangent_lines, tangent_of
 from gru_sym.derive.paths import (
@@ -31,6 +31,7 @@ __all__ = [
     "KINDS",
     "Derivation",
     "Section",
+    "arguments",
     "lines",
     "presenter_of",
     "sections",
@@ -146,12 +147,45 @@ def sections(derivation: Derivation) -> tuple[Section, ...]:
 def lines(derivation: Derivation) -> list[str]:
     """The derivation as lines of text in the language of cells."""
     result, presenter = derivation.result, presenter_of(derivation)
+    named = [presenter.definition(d) for d in arguments(derivation)]
     if isinstance(result, Jacobian):
-        return jacobian_lines(result, presenter)
+        where = [f"where {line}" for line in aligned_lines(named)]
+        return [*jacobian_lines(result, presenter), *where]
     if isinstance(result, Scan):
-        return result.lines(presenter)
+        where = ["at each t:", *(f"    {line}" for line in aligned_lines(named))] if named else []
+        return [*_legend(derivation), *where, *result.lines(presenter)]
     (section,) = sections(derivation)
-    return aligned_lines(presenter.definition(d) for d in section.definitions)
+    return aligned_lines([*named, *(presenter.definition(d) for d in section.definitions)])
+
+
+def arguments(derivation: Derivation) -> tuple[Definition, ...]:
+    """The arguments of activations that a derivation speaks of and the cell's text does not name.
+
+    ``a_h_next``, where ``h_next = relu(W @ x + U @ h + b)`` and its derivative is
+    ``step(a_h_next)``.
+    """
+    program, result = derivation.cell.program, derivation.result
+    written = {d.name for d in derivation.cell.document.definitions}
+    used: set[Var] = set()
+    if isinstance(result, Jacobian):
+        parts = [f.parts for path in result.paths for f in path.factors]
+        used = variables_of(part for group in parts for part in group)
+    else:
+        for section in sections(derivation):
+            used |= variables_of(d.expr for d in section.definitions)
+    return tuple(d for d in program if d.var in used and d.name not in written)
+
+
+def _legend(derivation: Derivation) -> list[str]:
+    """What the names of a bptt that are not in the cell stand for, as comments."""
+    found = []
+    for state, after in zip(derivation.cell.states, derivation.cell.nexts, strict=True):
+        found += [
+            f"# {up_of(state).name}: the cotangent that the loss gives {after.name} at t",
+            f"# {later_of(state).name}: what comes from t + 1; "
+            f"{cotangent_of(state).name} at t = 1 is the gradient of the initial {state.name}",
+        ]
+    return found
 
 
 def text(derivation: Derivation) -> str:
@@ -170,6 +204,9 @@ def to_json(derivation: Derivation) -> dict[str, Any]:
     """
     result, presenter = derivation.result, presenter_of(derivation)
     found: dict[str, Any] = {"cell": derivation.cell.name, "of": derivation.of}
+    named = arguments(derivation)
+    if named:
+        found["arguments"] = [_line(d, presenter) for d in named]
     if isinstance(result, Jacobian):
         return found | {
             "blocks": [
@@ -190,12 +227,7 @@ def to_json(derivation: Derivation) -> dict[str, Any]:
             ]
         }
     found["lines"] = [
-        {
-            "name": d.name,
-            "expr": show(presenter.definition(d).value),
-            "shape": ["+".join(dim) for dim in d.var.shape],
-        }
-        | ({"part": section.key} if isinstance(result, Scan) else {})
+        _line(d, presenter) | ({"part": section.key} if isinstance(result, Scan) else {})
         for section in sections(derivation)
         for d in section.definitions
     ]
@@ -205,3 +237,11 @@ def to_json(derivation: Derivation) -> dict[str, Any]:
             for enters, leaves in result.carry
         ]
     return found
+
+
+def _line(d: Definition, presenter: Presenter) -> dict[str, Any]:
+    return {
+        "name": d.name,
+        "expr": show(presenter.definition(d).value),
+        "shape": ["+".join(dim) for dim in d.var.shape],
+    }

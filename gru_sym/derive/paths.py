@@ -158,6 +158,7 @@ def _parts(factor: Factor, presenter: Presenter) -> tuple[bool, list[tree.Node]]
             tree.Name(IDENTITY),
             factor.whole[:start] or None,
             factor.whole[:stop] if stop < len(factor.whole) else None,
+            columns=True,
         )
         return False, [columns if factor.kind == "embed" else tree.Transpose(columns)]
     negative, parts = False, []
@@ -201,8 +202,8 @@ def jacobian_lines(result: Jacobian, presenter: Presenter) -> list[str]:
 def show_term(term: Term, is_array: bool = True) -> str:
     """The product of a path, without its sign, in the language of cells.
 
-    ``diag(v)`` is the diagonal matrix; a column times a row is ``outer``; ``identity[:H]`` are the
-    first columns of the identity.
+    ``diag(v)`` is the diagonal matrix; a column times a row is ``outer``; ``identity[:, :H]`` are
+    the first columns of the identity.
     """
     chain: list[tree.Node] = []
     scalars: list[tree.Node] = []

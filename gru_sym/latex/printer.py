@@ -14,13 +14,13 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 
 from gru_sym.algebra.expr import Var
-from gru_sym.algebra.program import Program, Scan, Section
+from gru_sym.algebra.program import Definition, Program, Scan
 from gru_sym.algebra.symbols import escape_text, indexed_name, timed_name
 from gru_sym.algebra.tree import Binary, Call, Name, Number, Transpose
 from gru_sym.algebra.typeset import Row, aligned, parenthesised, summands, typeset
 from gru_sym.cells.equations import Cell
 from gru_sym.derive.bptt import later_of
-from gru_sym.derive.describe import Derivation, presenter_of, sections, select
+from gru_sym.derive.describe import Derivation, arguments, presenter_of, sections, select
 from gru_sym.derive.paths import IDENTITY, Jacobian, ShownFactor, Term, terms_of
 from gru_sym.derive.vjp import cotangent_of
 
@@ -64,10 +64,15 @@ def latex_of(derivation: Derivation) -> str:
         return aligned(_jacobian(derivation, result))
     if isinstance(result, Scan):
         return aligned(_bptt(derivation, result))
-    return aligned(row for section in sections(derivation) for row in _rows(derivation, section))
+    return aligned(
+        [
+            *_rows(derivation, arguments(derivation)),
+            *(r for s in sections(derivation) for r in _rows(derivation, s.definitions)),
+        ]
+    )
 
 
-def _rows(derivation: Derivation, section: Section) -> list[Row]:
+def _rows(derivation: Derivation, definitions: Sequence[Definition]) -> list[Row]:
     """One row for each definition."""
     presenter, name_of = presenter_of(derivation), _naming(derivation)
     scalars = _scalars(derivation)
@@ -77,7 +82,7 @@ def _rows(derivation: Derivation, section: Section) -> list[Row]:
             gradients.get(d.var) or name_of(d.name),
             summands(presenter.definition(d).value, name_of, scalars),
         )
-        for d in section.definitions
+        for d in definitions
     ]
 
 
@@ -93,8 +98,11 @@ def _gradients(derivation: Derivation) -> dict[Var, str]:
 def _bptt(derivation: Derivation, scan: Scan) -> list[Row]:
     states = derivation.cell.states
     rows = [Row(indexed_name(enters.name, "T"), ("0",)) for enters, _ in scan.carry]
+    named = arguments(derivation)
+    if named:
+        rows += [Row(r"\text{at each } t\colon"), *_rows(derivation, named)]
     for section in sections(derivation):
-        rows += [Row(_HEADINGS[section.key]), *_rows(derivation, section)]
+        rows += [Row(_HEADINGS[section.key]), *_rows(derivation, section.definitions)]
     for state in states:
         if not derivation.wrt or state in derivation.wrt:
             start = indexed_name(later_of(state).name, "0")
@@ -149,7 +157,7 @@ def _jacobian(derivation: Derivation, result: Jacobian) -> list[Row]:
                 sign, head = ("- " if term.negative else "+ "), ""
             shown = sign + _product(term, name_of, scalars, is_array=bool(state.shape))
             rows.append(Row(head, (shown,), _label(term.path.name)))
-    return rows
+    return [*rows, *_rows(derivation, arguments(derivation))]
 
 
 def _product(term: Term, name_of: Naming, scalars: frozenset[str], *, is_array: bool) -> str:

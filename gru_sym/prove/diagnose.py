@@ -15,6 +15,7 @@ import sympy as sp
 from gru_sym.algebra.expr import Shape, Var, shape_of, variables_of
 from gru_sym.algebra.nodes import MatVec, Outer, Transpose
 from gru_sym.algebra.program import Definition
+from gru_sym.algebra.rules import RULES, Elementwise
 from gru_sym.prove.evaluate import Floats, OutsideError, evaluate, extent
 
 __all__ = ["Point", "diagnose"]
@@ -22,11 +23,40 @@ __all__ = ["Point", "diagnose"]
 CLOSE = 1e-9
 
 
+DRAWS = 12
+
+
 class Point:
-    """One random point at which expressions over a list of definitions have values."""
+    """One random point at which expressions over a list of definitions have values.
+
+    Its inputs are positive, for roots and logarithms of inputs; but where there are functions with a
+    kink, a point is looked for at which they are on both sides of it.
+    """
 
     def __init__(self, inputs: Sequence[Var], definitions: Sequence[Definition]) -> None:
-        source = random.Random(1)
+        bent = [
+            f.args[0]
+            for d in definitions
+            for f in d.expr.atoms(Elementwise)
+            if RULES[f.func.__name__].kink
+        ]
+        for draw in range(DRAWS if bent else 0):
+            self._draw(inputs, definitions, random.Random(draw), signs=(-1, 1))
+            if all(self._on_both_sides(arg) for arg in bent):
+                return
+        self._draw(inputs, definitions, random.Random(1), signs=(1,))
+
+    def _on_both_sides(self, expr: sp.Expr) -> bool:
+        array = self.value(expr, shape_of(expr))
+        return bool(array.size == 1 or array.min() < 0 < array.max())
+
+    def _draw(
+        self,
+        inputs: Sequence[Var],
+        definitions: Sequence[Definition],
+        source: random.Random,
+        signs: tuple[int, ...],
+    ) -> None:
         names = {
             n for v in (*inputs, *(d.var for d in definitions)) for dim in v.shape for n in dim
         }
@@ -36,7 +66,7 @@ class Point:
             shape = tuple(extent(dim, self.sizes) for dim in var.shape)
             array = np.empty(shape, dtype=object)
             for place in np.ndindex(shape):
-                array[place] = source.uniform(0.2, 1.2)
+                array[place] = source.uniform(0.2, 1.2) * source.choice(signs)
             self.values[var] = array
         for d in definitions:
             self.values[d.var] = self.value(d.expr, d.var.shape)
@@ -73,6 +103,8 @@ def diagnose(
         mine, true = _terms(written, expand), _terms(right, expand)
         mine, true = _unmatched(mine, true, shape, point)
         words = _compared(mine, true, shape, point, show)
+        if not expand and not words and len(mine) == len(true) == 1:
+            words = _exchanged(mine[0], true[0], show)
         if words:
             return words
     return _swapped(written, right, shape, point, show) or f"it is not `{show(right)}`"
@@ -146,6 +178,22 @@ def _relation(
     return ""
 
 
+def _exchanged(written: sp.Expr, right: sp.Expr, show: Callable[[sp.Expr], str]) -> str:
+    """What stands in place of what, where two products have other factors in common."""
+    mine, true = (
+        {f for f in sp.Mul.make_args(side) if not f.is_Rational} for side in (written, right)
+    )
+    if not mine & true:
+        return ""
+    shared = sp.Mul(*(mine & true))
+    mine_alone, true_alone = written / shared, right / shared
+    if mine_alone == 1:
+        return f"the factor `{show(true_alone)}` is missing in `{show(written)}`"
+    if true_alone == 1:
+        return f"the factor `{show(mine_alone)}` in `{show(written)}` is too much"
+    return f"the factor `{show(mine_alone)}` should be `{show(true_alone)}` in `{show(written)}`"
+
+
 def _swapped(
     written: sp.Expr, right: sp.Expr, shape: Shape, point: Point, show: Callable[[sp.Expr], str]
 ) -> str:
@@ -162,7 +210,7 @@ def _ratio(written: sp.Expr, right: sp.Expr, shape: Shape, point: Point) -> Frac
     if not (np.all(np.isfinite(a)) and np.all(np.isfinite(b)) and np.all(b != 0)):
         return None
     ratio = Fraction(float(a[0] / b[0])).limit_denominator(12)
-    if not ratio or abs(ratio) > 12:
+    if not ratio or ratio == 1 or abs(ratio) > 12:
         return None
     return ratio if np.allclose(a, float(ratio) * b, rtol=CLOSE, atol=0) else None
 

@@ -95,6 +95,7 @@ class Equality:
         self.definitions = {d.var: d.expr for d in definitions}
         self.order = {str(v.name): k for k, v in enumerate(self.definitions)}
         self.seed = seed
+        self._points: dict[tuple[Any, ...], dict[Var, Any]] = {}
 
     def prove(self, p: sp.Expr, q: sp.Expr, *, claim: str, shape: Shape | None = None) -> Answer:
         """Look for a counterexample; where there is none, for a proof."""
@@ -221,7 +222,7 @@ class Equality:
             for field in (Fractions(), Enclosures()):
                 try:
                     with _precision():
-                        values = self._values(inputs, sizes, field, needed)
+                        values = self._values(trial, inputs, sizes, field, needed)
                         left, right = sides(values, sizes, field)
                 except (OutsideError, ZeroDivisionError):
                     continue
@@ -251,12 +252,23 @@ class Equality:
         return needed
 
     def _values(
-        self, inputs: Values, sizes: Mapping[str, int], field: Field, needed: set[Var]
+        self,
+        trial: int,
+        inputs: Values,
+        sizes: Mapping[str, int],
+        field: Field,
+        needed: set[Var],
     ) -> Values:
-        """The values of all needed variables, the definitions' from the inputs'."""
-        values = {v: _converted(array, field) for v, array in inputs.items()}
+        """The values of all needed variables, the definitions' from the inputs'.
+
+        One point serves all claims over these definitions, and is kept for them.
+        """
+        values = self._points.setdefault((trial, type(field), *sorted(sizes.items())), {})
+        for var, array in inputs.items():
+            if var not in values:
+                values[var] = _converted(array, field)
         for var, expr in self.definitions.items():
-            if var in needed:
+            if var in needed and var not in values:
                 values[var] = evaluate(expr, var.shape, values, sizes, field)
         return values
 

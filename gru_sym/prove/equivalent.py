@@ -114,8 +114,9 @@ class _Mapped:
 
         for name, var in self.of_b.items():
             types.declare(name, types.known(var.shape), tree.HERE)
-        for name, var in self.free_a.items():
-            line = self.lines.get(name)
+        # What both share comes first, so that a line that does not fit it is what is named.
+        for name in sorted(self.free_a, key=self.lines.__contains__):
+            var, line = self.free_a[name], self.lines.get(name)
             if line is not None:
                 right = types.infer(line.value)
             elif name in self.of_b:

@@ -146,7 +146,10 @@ class Stationarity:
         claims = sorted(
             lines.items(), key=lambda item: order.get(item[1].name, -1) if item[1] else -1
         )
+        moving = Program(self.inputs, self.forward, ()).depending_on(self.inputs)
         for var, line in claims:
+            if line is None and var not in moving:
+                continue  # a constant: nobody asks for its cotangent
             if line is None and var in self.given:
                 line = Definition(Var(_bar(var), var.shape), self.given[var])
                 if not self._used(var):
