@@ -11,7 +11,7 @@ from fractions import Fraction
 
 import sympy as sp
 
-from gru_sym.algebra.poly import Base, Factor, Number, Poly, Ring, TooLargeError, key_of
+from gru_sym.algebra.poly import Base, Factor, Number, Poly, Ring, TooLargeError, has_bound, key_of
 
 __all__ = ["ONE", "Functions", "UndefinedError"]
 
@@ -53,7 +53,7 @@ class Functions:
         """The exponential: of a sum it is a product, a factor E(m)^c for each term c·m."""
         result = ONE
         for m, c in a.items():
-            single = len(m) == 1 and m[0][2] == 1 and not _has_bound(m)  # exp(Σ log p) is no Σ p
+            single = len(m) == 1 and m[0][2] == 1 and not has_bound(m)  # exp(Σ log p) is no Σ p
             if single and self.ring.bases[m[0][0]].kind == "log":
                 inner = self.ring.instantiate(self.ring.bases[m[0][0]], m[0][1])
                 factor = self.power(inner, Fraction(c))
@@ -147,7 +147,7 @@ class Functions:
         """The power of what has neither content nor common factors."""
         if len(rest) == 1:
             ((m, c),) = rest.items()
-            if c == 1 and len(m) == 1 and m[0][2] == 1 and not _has_bound(m):
+            if c == 1 and len(m) == 1 and m[0][2] == 1 and not has_bound(m):
                 return self.ring.normal([(m[0][0], m[0][1], exponent)], 1)
         return self._opaque("sum", rest, exponent)
 
@@ -250,7 +250,3 @@ class Functions:
         if base.kind == "sum":
             return self._opaque("log", self.ring.instantiate(base, indices))
         return self._opaque("log", self.ring.normal([(number, indices, 1)], 1))
-
-
-def _has_bound(monomial: tuple[Factor, ...]) -> bool:
-    return any(k >= 0 for _, i, _ in monomial for k in i)

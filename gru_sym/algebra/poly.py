@@ -202,6 +202,7 @@ class Ring:
                     return self._times(left, coefficient, base, i)
                 if e < 0:
                     reduced = self._reduced(clean, at, coefficient)
+                    reduced = reduced or self._lifted(clean, at, coefficient)
                     if reduced is not None:
                         return reduced
         return {self._relabelled(clean): coefficient}
@@ -238,6 +239,29 @@ class Ring:
                 more = [*rest, (b, indices, e), *_placed(m, indices, shift)]
                 _accumulate(total, self.normal(more, _plain(-scale * c)))
         return total
+
+    def _lifted(self, factors: list[Factor], at: int, coefficient: Number) -> Poly | None:
+        """E^−j · P^−k → (E^−j · P^(1−k) − (P − c) · E^−j · P^−k) / c, partial fractions.
+
+        That is where P is a number c plus powers of E: it lifts every negative power of E.
+        """
+        b, indices, e = factors[at]
+        content = dict(self.bases[b].content)
+        constant = content.pop((), None)
+        if not constant or any(has_bound(m) for m in content):
+            return None
+        placed = [(_placed(m, indices, 0), c) for m, c in content.items()]
+        for base, i, exponent in factors:
+            if exponent < 0 and self.bases[base].kind == "exp":
+                if not all(any((base, i) == (n, k) and x > 0 for n, k, x in m) for m, _ in placed):
+                    continue
+                rest = factors[:at] + factors[at + 1 :]
+                scale = _plain(Fraction(coefficient) / constant)
+                total = self.normal([*rest, (b, indices, _plain(e + 1))], scale)
+                for m, c in placed:
+                    _accumulate(total, self.normal([*factors, *m], _plain(-scale * c)))
+                return total
+        return None
 
     def _relabelled(self, factors: list[Factor]) -> Monomial:
         """The factors sorted, with bound indices in canonical order."""
@@ -277,6 +301,11 @@ def key_of(poly: Poly) -> PolyKey:
 def bound_count(factors: Iterable[Factor]) -> int:
     """One more than the largest bound index."""
     return 1 + max((k for _, i, _ in factors for k in i if k >= 0), default=-1)
+
+
+def has_bound(monomial: Iterable[Factor]) -> bool:
+    """Whether an index is summed over."""
+    return any(k >= 0 for _, i, _ in monomial for k in i)
 
 
 def _plain(value: Number) -> Number:

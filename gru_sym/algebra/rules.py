@@ -5,7 +5,7 @@ so that a gate stays a symbol and gradients are polynomials in the gates. ``defi
 the function is in SymPy's own functions; it shares nothing with ``derivative``, and the proofs
 compare the two.
 
-Conventions at the kinks are PyTorch's: relu'(0) = step(0) = 0.
+Conventions at the kinks are PyTorch's: relu'(0) = step(0) = 0 and abs'(0) = 0.
 """
 
 from collections.abc import Callable
@@ -99,7 +99,7 @@ _TABLE = (
     Rule("step", lambda _y, _a: sp.S.Zero, lambda a: sp.Heaviside(a, 0), kink=True),
     Rule(
         "abs",
-        lambda _, a: 2 * apply("step", a) - 1,
+        lambda _, a: apply("step", a) - apply("step", -a),
         lambda a: a * (2 * sp.Heaviside(a, 0) - 1),
         kink=True,
     ),

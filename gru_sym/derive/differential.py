@@ -73,4 +73,5 @@ def pull_back(
             yield leaf, share
             continue
         for operand, inner in leaf.vjp(share):
-            yield from pull_back(operand, inner.xreplace(named), shape_of(operand), named)
+            standing = shape_of(operand) or shape_of(inner)  # a scalar may stand for a vector
+            yield from pull_back(operand, inner.xreplace(named), standing, named)

@@ -29,7 +29,7 @@ def jacobian(cell: Cell) -> Jacobian:
     ``J[i, j] = ∂h_next_i / ∂h_j``; for several states a block for each pair.
 
     Raises:
-        UnsupportedError: the cell has more than 5,000 paths, or a matrix in it depends on a state.
+        UnsupportedError: the cell has more than 5,000 paths.
     """
     blocks = {}
     for state in cell.states:
@@ -106,11 +106,6 @@ class _Routes:
                         yield (factor, *factors), dot
             return
         if isinstance(node, MatVec):
-            if self._moves(node.args[0]):
-                raise UnsupportedError(
-                    "the Jacobian by paths of a matrix that depends on the state",
-                    mend="multiply the vector instead: `s * (U @ h)` for `(s * U) @ h`",
-                )
             first, inner = Factor("matrix", (node.args[0],)), node.args[1]
         elif isinstance(node, Total):
             first, inner = Factor("row", (sp.S.One,)), node.args[0]
