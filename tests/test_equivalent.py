@@ -109,7 +109,8 @@ def test_several_states_each_make_a_claim() -> None:
     turned = prove_equivalent(lstm, lstm, "h = -h\nc = -c")
     assert turned.verdict == "refuted"
     swapped = Cell.parse("h_next = tanh(U @ c)\nc_next = sigmoid(U @ h)", name="swapped")
-    assert prove_equivalent(swapped, swapped, "h = c\nc = h").verdict == "refuted"
+    with pytest.raises(StructureError, match="the output `h`"):
+        prove_equivalent(swapped, swapped, "h = c\nc = h")
 
 
 def test_outputs_beside_the_states_are_compared() -> None:
@@ -122,7 +123,51 @@ def test_outputs_beside_the_states_are_compared() -> None:
     single = Cell.parse("# outputs: q\nh_next = tanh(h)\nq = sum(h_next)", name="single")
     bare = Cell.parse("h_next = tanh(h)", name="bare")
     assert prove_equivalent(single, double).verdict == "refuted"
-    prove_equivalent(bare, double).require()
+    for one, other in ((bare, double), (double, bare)):
+        with pytest.raises(StructureError, match="the output `q` of double has no counterpart"):
+            prove_equivalent(one, other)
+
+
+FIXED = """
+# params: z(H)
+r = sigmoid(W_r @ x + U_r @ h + b_r)
+h_tilde = tanh(W_h @ x + U_h @ (r * h) + b_h)
+h_next = (1 - z) * h + z * h_tilde
+"""
+
+
+def test_a_parameter_is_not_a_definition_of_the_same_name() -> None:
+    fixed = Cell.parse(FIXED, name="fixed")
+    assert prove_equivalent(fixed, cell("gru")).verdict == "refuted"
+    assert prove_equivalent(cell("gru"), fixed).verdict == "refuted"
+    given = Cell.parse("# params: s(H)\nh_next = tanh(s)", name="given")
+    made = Cell.parse("s = W @ x + U @ h\nh_next = tanh(s)", name="made")
+    assert prove_equivalent(given, made).verdict == "refuted"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "mapping", "word"),
+    [
+        # what stands for a parameter must not know the state or the input
+        ("h_next = tanh(W @ x + b)", "h_next = tanh(W @ x + U @ h + b)", "b = b + U @ h", "`h`"),
+        ("h_next = tanh(W @ x)", "h_next = tanh(W @ x + U @ h)", "W = outer(b, x)", "`b`|`x`"),
+        # every state of both has a counterpart
+        ("h_next = tanh(W @ x + h)", "h_next = tanh(W @ x + h)\nc_next = c + x", "", "`c`"),
+        (
+            "h_next = tanh(h)\nc_next = c + h",
+            "# output: c\nh_next = tanh(h)\nc_next = c + h",
+            "",
+            "output",
+        ),
+        ("h_next = tanh(u + h)", "# params: u(H)\nh_next = tanh(u + h)", "", "input `u`"),
+        ("h_next = tanh(h)", "h_next = tanh(h)", "h = 0 * h", "state `h`"),
+        ("h_next = h\nc_next = c", "h_next = h\nc_next = c", "c = h", "`c`"),
+    ],
+)
+def test_what_is_no_comparison_at_all(first: str, second: str, mapping: str, word: str) -> None:
+    a, b = Cell.parse(first, name="first"), Cell.parse(second, name="second")
+    with pytest.raises(TextError, match=word):
+        prove_equivalent(a, b, mapping)
 
 
 def test_stacks() -> None:
@@ -139,8 +184,9 @@ def test_stacks() -> None:
         ("gru", "gru_keep", "W_q = W_z", NamingError, "`W_q` is no parameter of gru"),
         ("gru", "gru_keep", "W_z = W_q", NamingError, "`W_q` is no parameter of gru_keep"),
         ("gru", "gru_keep", "W_z = U_z", ShapeError, "`W_z` of gru is"),
-        ("gru", "gru_keep", "b_z = W_z @ h", ShapeError, "`@` between"),
-        ("lstm", "gru", "h = h\nx = x + c", NamingError, "`c` is no parameter of gru"),
+        ("gru", "gru_keep", "b_z = W_z @ b_z", ShapeError, "`@` between"),
+        ("gru", "gru_keep", "b_z = U_z @ h", NamingError, "`h` is no parameter of gru_keep"),
+        ("lstm", "gru", "h = h\nx = x + c", NamingError, "`c` is no input of gru"),
         ("gru", "gru_keep", "b_z = b_z\nb_z = b_r", NamingError, "assigned twice"),
         ("gru", "gru_keep", "z = b_z", NamingError, "`z` is no parameter"),
     ],

@@ -8,7 +8,7 @@ import pytest
 import sympy as sp
 
 from gru_sym.algebra.expr import Var, shape_of, variables_of
-from gru_sym.algebra.nodes import MatVec, Outer, Total, Transpose
+from gru_sym.algebra.nodes import MatVec, Outer, SumT, Total, Transpose
 from gru_sym.algebra.program import Definition, Program, Scan
 from gru_sym.algebra.rules import Elementwise, apply
 from gru_sym.cells import Cell, cell, names
@@ -178,6 +178,18 @@ def test_loop_that_is_wired_wrongly_is_not_proved() -> None:
     assert_not_proved(prove_scan(c, unrolled(c)), "the forward pass itself", refuted=False)
     part = scan.step.computing([scan.step.definitions[0].var])
     assert_not_proved(prove_scan(c, replace(scan, before=part)), "before", refuted=False)
+
+
+def test_wrong_only_from_the_third_step_on() -> None:
+    """Right for T = 1 and T = 2, and not for 3: an induction on sums must not be fooled."""
+    c = cell("rnn")
+    scan = bptt(c)
+    steps = SumT(sp.S.One)
+    line = scan.after["b_h_bar"]
+    for factor in (1 + (steps - 1) * (steps - 2), 1 + line.expr - line.expr**2 / line.expr):
+        wrong = line.expr * factor + (steps - 1) * (steps - 2)
+        mutant = replace(scan, after=with_line(scan.after, "b_h_bar", wrong))
+        assert_not_proved(prove_scan(c, mutant), factor, refuted=False)
 
 
 def test_wrong_only_from_the_second_step_on() -> None:

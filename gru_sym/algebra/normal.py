@@ -149,8 +149,24 @@ class NormalForm:
     # -- zero, and unfolding definitions -------------------------------------------------------
 
     def is_zero(self, poly: Poly) -> bool:
-        """Whether the polynomial is zero, denominators cleared where that is needed to see it."""
-        return not poly or not self.functions.together(poly)[0]
+        """Whether the polynomial is zero, denominators cleared where that is needed to see it.
+
+        Under a sum they are cleared term by term: Σ_j (p_j + q_j) is zero if each p_j + q_j is.
+        """
+        if not poly or not self.functions.together(poly)[0]:
+            return True
+        groups: dict[tuple[str, ...], Poly] = {}
+        names: dict[int, int] = {}
+        for m, c in poly.items():
+            dims: dict[int, str] = {}
+            for b, i, _ in m:
+                dims |= {k: d for k, d in zip(i, self.ring.bases[b].dims, strict=True) if k >= 0}
+            for k in dims:
+                names.setdefault(k, self.ring.temporary())
+            opened = self.ring.rename({m: c}, names)
+            key = tuple(dims[k] for k in sorted(dims))
+            groups[key] = self.ring.add(groups.get(key, {}), opened)
+        return bool(names) and not any(self.functions.together(g)[0] for g in groups.values())
 
     def names(self, poly: Poly) -> set[str]:
         """The variables that occur, also inside of functions."""

@@ -59,7 +59,7 @@ class Ring:
         self.bases: list[Base] = []
         self._number: dict[Base, int] = {}
         self._temp = -1000
-        self._work = 0
+        self._left = MAX_WORK
 
     # -- making --------------------------------------------------------------------------------
 
@@ -287,9 +287,13 @@ class Ring:
         assert best is not None
         return best
 
+    def allow(self, steps: int = MAX_WORK) -> None:
+        """Let so much work be done from now on before it is too much."""
+        self._left = steps
+
     def _spend(self, steps: int) -> None:
-        self._work += steps
-        if self._work > MAX_WORK:
+        self._left -= steps
+        if self._left < 0:
             raise TooLargeError
 
 

@@ -155,7 +155,7 @@ def check(cell: Cell, text: str | bytes) -> CheckReport:
     scope = Scope(cell, document.source)
     written = [scope.read(definition) for definition in document.definitions]
     judge = _Judge(cell, scope, circular(written))
-    names = {item.name.removesuffix("_total") for item in written}
+    names = {item.name for item in written}
     missing = tuple(name for name in scope.wanted() if name not in names)
     return CheckReport(tuple(judge.report(item) for item in written), missing)
 

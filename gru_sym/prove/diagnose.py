@@ -29,8 +29,8 @@ DRAWS = 12
 class Point:
     """One random point at which expressions over a list of definitions have values.
 
-    Its inputs are positive, for roots and logarithms of inputs; but where there are functions with a
-    kink, a point is looked for at which they are on both sides of it.
+    Its inputs are positive, for roots and logarithms of inputs; but where there are functions with
+    a kink, a point is looked for at which they are on both sides of it.
     """
 
     def __init__(self, inputs: Sequence[Var], definitions: Sequence[Definition]) -> None:
@@ -99,14 +99,18 @@ def diagnose(
     whole = _relation(written, right, shape, point, show)
     if whole:
         return whole
+    exchanged = ""
     for expand in (False, True):
         mine, true = _terms(written, expand), _terms(right, expand)
         mine, true = _unmatched(mine, true, shape, point)
         words = _compared(mine, true, shape, point, show)
         if not expand and not words and len(mine) == len(true) == 1:
-            words = _exchanged(mine[0], true[0], show)
-        if words:
+            exchanged = _exchanged(mine[0], true[0], show)
+        # A term that is missing says more than the factor that it would have been part of.
+        if words and (not exchanged or (words.startswith("the term") and ";" not in words)):
             return words
+    if exchanged:
+        return exchanged
     return _swapped(written, right, shape, point, show) or f"it is not `{show(right)}`"
 
 

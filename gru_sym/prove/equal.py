@@ -14,7 +14,7 @@ import mpmath
 import numpy as np
 import sympy as sp
 
-from gru_sym.algebra.expr import Shape, Var, shape_of, variables_of
+from gru_sym.algebra.expr import Dims, Shape, Size, Var, shape_of, variables_of
 from gru_sym.algebra.functions import UndefinedError
 from gru_sym.algebra.normal import At, NormalForm, positions
 from gru_sym.algebra.poly import Poly, TooLargeError
@@ -38,8 +38,12 @@ __all__ = ["Equality", "kinks", "prove_equal"]
 
 Values = Mapping[Var, Any]
 
-TRIALS = 6
+TRIALS = 8
 """Random points at which a counterexample is looked for."""
+FAR = 120
+"""The last two points have inputs that much larger."""
+MAX_WORK_PER_NAME = 40_000
+"""How much work one definition is worth; what needs more is left folded."""
 
 
 def prove_equal(
@@ -182,11 +186,12 @@ class Equality:
                 raise _LeftOverError
             tried: list[tuple[int, str, Poly]] = []
             for name in names:
+                form.ring.allow(MAX_WORK_PER_NAME)
                 try:
                     new = form.unfold(poly, name)
+                    tried.append((0 if form.is_zero(new) else len(new), name, new))
                 except TooLargeError:
                     continue
-                tried.append((0 if form.is_zero(new) else len(new), name, new))
                 if not tried[-1][0]:
                     break
             if not tried:
@@ -204,18 +209,19 @@ class Equality:
             left, right = (evaluate(side, shape, values, sizes, field) for side in (p, q))
             return left, right
 
-        return self._search(variables_of([p, q]), shape, sides)
+        return self._search(variables_of([p, q]), shape, sides, _dims([p, q]))
 
     def _search(
         self,
         variables: set[Var],
         shape: Shape,
         sides: Callable[[Values, Mapping[str, int], Field], tuple[Any, Any]],
+        dims: Iterable[str] = (),
     ) -> Counterexample | None:
         needed = self._needed(variables)
         free = sorted((v for v in needed if v not in self.definitions), key=lambda v: v.name)
         shapes = (shape, *(v.shape for v in (*needed, *self.definitions)))
-        names = sorted({n for s in shapes for dim in s for n in dim})
+        names = sorted({*dims, *(n for s in shapes for dim in s for n in dim)})
         sizes = {name: 2 + k for k, name in enumerate(names)}
         for trial in range(TRIALS):
             inputs = {v: self._random(v, sizes, trial) for v in free}
@@ -240,7 +246,8 @@ class Equality:
         array = np.empty(tuple(extent(dim, sizes) for dim in var.shape), dtype=object)
         for place in np.ndindex(array.shape):
             number = Fraction(source.randint(1, 5), source.choice((2, 3, 4, 5, 7)))
-            # All positive now and then, for roots and logarithms of inputs.
+            # All positive now and then, for roots and logarithms of inputs; some far from 0.
+            number *= FAR if trial >= TRIALS - 2 else 1
             array[place] = number if trial % 3 == 2 or source.random() < 0.5 else -number
         return array
 
@@ -271,6 +278,12 @@ class Equality:
             if var in needed and var not in values:
                 values[var] = evaluate(expr, var.shape, values, sizes, field)
         return values
+
+
+def _dims(exprs: Iterable[sp.Expr]) -> set[str]:
+    """The dimensions that stand inside of expressions: in sizes and in the shapes of nodes."""
+    found = {str(size.name) for e in exprs for size in e.atoms(Size)}
+    return found | {n for e in exprs for d in e.atoms(Dims) for dim in d.shape for n in dim}
 
 
 class _LeftOverError(Exception):

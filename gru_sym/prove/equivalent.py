@@ -1,6 +1,7 @@
 """prove_equivalent: one cell is another under a mapping of parameters (and of states)."""
 
 from collections.abc import Iterator
+from typing import NoReturn
 
 import sympy as sp
 
@@ -51,6 +52,8 @@ def prove_equivalent(cell_a: Cell, cell_b: Cell, mapping: str | bytes = "") -> P
     try:
         mapped = _Mapped(cell_a, cell_b, document)
     except TextError as error:
+        if not (document.definitions or isinstance(error, ShapeError)):
+            raise
         try:
             mapped = _Mapped(cell_b, cell_a, document)
         except TextError:
@@ -70,39 +73,77 @@ class _Mapped:
         self._check_names(document)
         self.shapes = self._matched()
         self.image = self._image()
+        self._check_counterparts()
 
     # -- names and shapes ----------------------------------------------------------------------
 
     def _check_names(self, document: tree.Document) -> None:
+        kinds = {"parameter": self.a.params, "state": self.a.states, "input": self.a.inputs}
+        kind_of = {str(v.name): kind for kind, found in kinds.items() for v in found}
         for d in document.definitions:
-            if d.name not in self.free_a:
+            if d.name not in kind_of:
                 raise NamingError(
                     f"`{d.name}` is no parameter of {self.a.name}",
                     mend=f"its parameters are {', '.join(v.name for v in self.a.params)}",
                     place=d.place,
                     source=self.source,
                 )
+            allowed = self._allowed(kind_of[d.name])
             for node in tree.postorder(d.value):
-                if isinstance(node, tree.Name) and node.name not in self.of_b:
+                if isinstance(node, tree.Name) and node.name not in allowed:
+                    what = kind_of[d.name]
                     raise NamingError(
-                        f"`{node.name}` is no parameter of {self.b.name}",
-                        mend=f"its parameters are {', '.join(v.name for v in self.b.params)}",
+                        f"`{node.name}` is no {what} of {self.b.name}, and `{d.name}` is one "
+                        f"of {self.a.name}",
+                        mend=f"write it in {', '.join(allowed) or 'numbers alone'}",
                         place=node.place,
                         source=self.source,
                     )
-        for var in (*self.a.states, *self.a.inputs):
-            if var.name not in self.lines and var.name not in self.of_b:
-                kind = "state" if var in self.a.states else "input"
-                raise StructureError(
-                    f"the {kind} `{var.name}` of {self.a.name} has no counterpart in {self.b.name}",
-                    mend=f"map it: `{var.name} = …`, written in {self.b.name}'s",
-                )
-        for var in self.a.extra:
-            if var.name not in {out.name for out in self.b.extra}:
-                raise StructureError(
-                    f"the output `{var.name}` of {self.a.name} has no counterpart in {self.b.name}",
-                    mend="compare cells that have the same outputs beside their states",
-                )
+
+    def _allowed(self, kind: str) -> list[str]:
+        """The names that may stand for a parameter, a state or an input."""
+        b = self.b
+        found = {"parameter": b.params, "state": b.states, "input": (*b.inputs, *b.params)}[kind]
+        return [str(v.name) for v in found]
+
+    def _check_counterparts(self) -> None:
+        """Every state, input and output of ``a`` has one, and every state and output of ``b``."""
+        a, b = self.a, self.b
+
+        def fail(what: str, name: object, one: Cell, other: Cell, mend: str) -> NoReturn:
+            raise StructureError(
+                f"the {what} `{name}` of {one.name} has no counterpart in {other.name}", mend=mend
+            )
+
+        for var in a.inputs:
+            if var.name not in self.lines and var.name not in {v.name for v in b.inputs}:
+                fail("input", var.name, a, b, f"map it: `{var.name} = …`, written in {b.name}'s")
+        reached: dict[Var, Var] = {}
+        for var in a.states:
+            mend = f"map it to a state of {b.name}: `{var.name} = …`"
+            if var.name in self.lines:
+                number, rest = self.image[var].as_coeff_Mul(rational=True)
+                if not isinstance(rest, Var) or number == 0:
+                    fail("state", var.name, a, b, f"{mend}, or to a multiple of one")
+                target = rest
+            elif var.name in {v.name for v in b.states}:
+                target = self.of_b[str(var.name)]
+            else:
+                fail("state", var.name, a, b, mend)
+            if target in reached:
+                fail("state", var.name, a, b, f"`{target.name}` stands for another state already")
+            reached[target] = var
+        for var in b.states:
+            if var not in reached:
+                fail("state", var.name, b, a, "compare cells with the same number of states")
+        for one, other in ((a, b), (b, a)):
+            for var in one.extra:
+                if var.name not in {out.name for out in other.extra}:
+                    mend = "compare cells that have the same outputs beside their states"
+                    fail("output", var.name, one, other, mend)
+        if reached[b.states[0]] != a.states[0]:
+            mend = f"the output of {b.name} is `{b.states[0].name}`: see `# output:` in the header"
+            fail("output", a.states[0].name, a, b, mend)
 
     def _matched(self) -> dict[str, Shape]:
         """The shape of each variable of ``a`` in the dimensions of ``b``."""
@@ -119,7 +160,7 @@ class _Mapped:
             var, line = self.free_a[name], self.lines.get(name)
             if line is not None:
                 right = types.infer(line.value)
-            elif name in self.of_b:
+            elif self._is_shared(var):
                 right = types.shapes[name]
             else:
                 continue
@@ -133,7 +174,8 @@ class _Mapped:
                 )
 
         def label(part: DimVar) -> str:
-            return part.label or next(name for name, dim in dims.items() if dim is part)
+            own = next((name for name, dim in dims.items() if dim is part), "")
+            return part.label or (f"{self.a.name}.{own}" if own in types.labels else own)
 
         return {str(v.name): types.close(opened(v.shape), label) for v in self.a.program.variables}
 
@@ -144,13 +186,21 @@ class _Mapped:
         for name, var in self.free_a.items():
             if name in self.lines:
                 image[var] = builder.expression(self.lines[name].value)
-            elif name in self.of_b:
+            elif self._is_shared(var):
                 image[var] = self.of_b[name]
-            else:
-                image[var] = Var(name, self.shapes[name])
+            else:  # a name of its own: in ``b`` it may be a definition
+                image[var] = Var(f"{self.a.name}.{name}", self.shapes[name])
         for d in self.a.program:
             image[d.var] = Var(f"{self.a.name}.{d.name}", self.shapes[d.name])
         return image | self._dims()
+
+    def _is_shared(self, var: Var) -> bool:
+        """Whether a parameter, state or input is one of ``b``, of the same kind and name."""
+        kinds = ("params", "states", "inputs")
+        return any(
+            var in getattr(self.a, kind) and var.name in {v.name for v in getattr(self.b, kind)}
+            for kind in kinds
+        )
 
     def _dims(self) -> dict[sp.Basic, sp.Basic]:
         """The shapes inside of nodes, and the sizes, in the dimensions of ``b``."""
@@ -178,9 +228,12 @@ class _Mapped:
         """A claim for each definition with a counterpart, then for each next state and output."""
         definitions = list(self.b.program.definitions)
         image = dict(self.image)
-        free = [v for v in image.values() if isinstance(v, Var) and v.name not in self.of_b]
         inputs = list(self.b.program.inputs)
-        inputs += [v for v in free if "." not in v.name]
+        inputs += [
+            image[v]
+            for v in self.a.program.inputs
+            if v.name not in self.lines and not self._is_shared(v)
+        ]
         mine = []
         for d in self.a.program:
             mine.append(Definition(image[d.var], d.expr.xreplace(image)))
@@ -250,10 +303,9 @@ class _Mapped:
         return f"{self.a.name} is {self.b.name}" + (f" under {under}" if under else "")
 
     def _assumed(self) -> tuple[str, ...]:
-        only = sorted(str(v.name) for v in self.a.params if v.name not in self.lines | self.of_b)
-        shared = sorted(
-            str(v.name) for v in self.a.params if v.name in self.of_b and v.name not in self.lines
-        )
+        unmapped = [v for v in self.a.params if v.name not in self.lines]
+        shared = sorted(str(v.name) for v in unmapped if self._is_shared(v))
+        only = sorted(str(v.name) for v in unmapped if not self._is_shared(v))
         lines = []
         if shared:
             lines.append(f"the same in both: {', '.join(shared)}")

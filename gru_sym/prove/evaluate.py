@@ -82,7 +82,9 @@ class Fractions:
         return value**exponent.numerator
 
     def apply(self, name: str, value: Fraction) -> Fraction:
-        """step, relu and abs; all others are irrational."""
+        """The functions step, relu and abs, but at 0; all others are irrational."""
+        if value == 0:  # a kink: what is claimed of these functions is claimed elsewhere
+            raise OutsideError
         match name:
             case "step":
                 return Fraction(value > 0)
@@ -127,7 +129,7 @@ class Enclosures:
                 if not value.a > 0:
                     raise OutsideError
                 return iv.log(value)
-        if value.a <= 0 <= value.b and not value.a == value.b == 0:
+        if value.a <= 0 <= value.b:
             raise OutsideError
         positive = bool(value.a > 0)
         if name == "step":

@@ -88,8 +88,8 @@ def _restated(
 def prove_scan(cell: Cell, scan: Scan) -> Proof:
     """Prove backprop through time for any T: base and step of an induction on T.
 
-    A scan that runs forward in time, or computes something ahead of its loop, is another argument
-    than this one: its answer is unproved.
+    A scan that runs forward in time, that computes something ahead of its loop, or whose results
+    are not sums over t, is another argument than this one: it is never proved.
     """
     claim = "the gradients of a sequence are right for every T"
     if not scan.reverse or scan.before.definitions:
@@ -105,11 +105,42 @@ def prove_scan(cell: Cell, scan: Scan) -> Proof:
             ("any T, by induction. T = 1:", tuple(base.answers())),
             (
                 f"from T to T + 1 (what comes later enters as its cotangent, {later}):",
-                tuple(two.answers()),
+                (*two.answers(), *_no_sums(scan)),
             ),
         ),
         (*ASSUMED, *kinks(d.expr for d in cell.program)),
     )
+
+
+def _no_sums(scan: Scan) -> tuple[Answer, ...]:
+    if _adds_up(scan):
+        return ()
+    why = "the results are not sums over t, to which T + 1 steps add one term more"
+    return (Unproved("the results add up over t", why),)
+
+
+def _adds_up(scan: Scan) -> bool:
+    """Whether what comes after the loop is linear in sums over t of what varies.
+
+    Two such results that agree for T = 1 and go on alike from there agree for every T; of a
+    polynomial in T or a product of sums that would not be true.
+    """
+    sums: dict[sp.Expr, Var] = {}
+    for d in scan.after:
+        if d.var in scan.sequences:
+            continue
+        for node in d.expr.atoms(SumT):
+            if not variables_of(node) & scan.sequences:
+                return False
+            sums[node] = Var(f"sum {len(sums)}", node.shape)
+    summed = {*sums.values(), *(d.var for d in scan.after if d.var not in scan.sequences)}
+    for d in scan.after:
+        for term in sp.Add.make_args(sp.expand(d.expr.xreplace(sums))):
+            inside = variables_of(term) & summed
+            bent = {f for f in term.atoms(sp.Pow, sp.Function) if variables_of(f) & summed}
+            if len(inside) > 1 or bent or (inside and d.var in scan.sequences):
+                return False
+    return True
 
 
 @dataclass(frozen=True)
