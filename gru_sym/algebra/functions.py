@@ -71,6 +71,9 @@ class Functions:
         """
         if not a or set(a) == {()}:
             return ONE if a and a[()] > 0 else {}
+        for sign in (1, -1):
+            if all(c * sign > 0 and all(self._positive(b) for b, _, _ in m) for m, c in a.items()):
+                return ONE if sign > 0 else {}
         factor = self._shared_step(a)
         if factor is not None:  # step(step(q) p) is step(q) step(p): that of relu(a) is that of a
             rest = {tuple(f for f in m if f != factor): c for m, c in a.items()}
@@ -125,6 +128,9 @@ class Functions:
                 raise UndefinedError("a division by zero")
             return {}
         if exponent.denominator == 1 and exponent > 0:
+            if len(a) == 1 and not has_bound(next(iter(a))):
+                ((m, c),) = a.items()
+                return self.ring.normal([(b, i, e * exponent) for b, i, e in m], c**int(exponent))
             if exponent > MAX_POWER:
                 raise TooLargeError
             result = ONE

@@ -59,7 +59,7 @@ class Ring:
         self.bases: list[Base] = []
         self._number: dict[Base, int] = {}
         self._temp = -1000
-        self._left = MAX_WORK
+        self.allowance = MAX_WORK
 
     # -- making --------------------------------------------------------------------------------
 
@@ -289,11 +289,11 @@ class Ring:
 
     def allow(self, steps: int = MAX_WORK) -> None:
         """Let so much work be done from now on before it is too much."""
-        self._left = steps
+        self.allowance = steps
 
     def _spend(self, steps: int) -> None:
-        self._left -= steps
-        if self._left < 0:
+        self.allowance -= steps
+        if self.allowance < 0:
             raise TooLargeError
 
 

@@ -38,10 +38,14 @@ __all__ = ["Equality", "kinks", "prove_equal"]
 
 Values = Mapping[Var, Any]
 
-TRIALS = 8
-"""Random points at which a counterexample is looked for."""
-FAR = 120
-"""The last two points have inputs that much larger."""
+TRIALS = (0, 1, 2, 8, 3, 4, 5, 6, 7)
+"""Random points at which a counterexample is looked for, ..."""
+ENOUGH = 4
+"""... until there were so many at which both sides have a value."""
+FAR = {7: 30, 8: 1000}
+"""The last points have inputs that much larger: some functions are only defined there."""
+MAX_WORK = 150_000
+"""How much work a claim is worth: a few seconds."""
 MAX_WORK_PER_NAME = 40_000
 """How much work one definition is worth; what needs more is left folded."""
 
@@ -108,10 +112,10 @@ class Equality:
         if found is not None:
             return Refuted(claim, found)
 
-        def difference(form: NormalForm) -> list[Poly]:
-            return [form.ring.subtract(form.of(p, at), form.of(q, at)) for at in positions(shape)]
+        def pairs(form: NormalForm) -> list[tuple[Poly, Poly]]:
+            return [(form.of(p, at), form.of(q, at)) for at in positions(shape)]
 
-        return self.settle(claim, difference, kinks([p, q, *self.definitions.values()]))
+        return self.settle(claim, pairs, kinks([p, q, *self.definitions.values()]))
 
     def prove_polynomials(
         self, expected: Callable[[NormalForm, At], Poly], value: sp.Expr, shape: Shape, claim: str
@@ -135,30 +139,30 @@ class Equality:
             return Refuted(claim, found)
         return self.settle(
             claim,
-            lambda form: [form.ring.subtract(p, form.of(value, at)) for at, p in left.items()],
+            lambda form: [(p, form.of(value, at)) for at, p in left.items()],
             form=form,
         )
 
     def settle(
         self,
         claim: str,
-        difference: Callable[[NormalForm], list[Poly]],
+        sides: Callable[[NormalForm], list[tuple[Poly, Poly]]],
         assumed: tuple[str, ...] = (),
         form: NormalForm | None = None,
     ) -> Answer:
-        """Prove that a difference is zero, unfolding definitions where it is not yet.
+        """Prove that pairs of polynomials are equal, unfolding definitions where needed.
 
         Args:
             claim: what is to be shown.
-            difference: from a NormalForm, the polynomials that are to be zero.
+            sides: from a NormalForm, the pairs of polynomials that are to be equal.
             assumed: what the proof takes for granted.
             form: the NormalForm to use, if one is at hand.
         """
         unfolded: list[str] = []
         form = form or NormalForm(self.definitions)
         try:
-            for poly in difference(form):
-                unfolded += self._vanish(form, poly)
+            for left, right in sides(form):
+                unfolded += self._meet(form, left, right)
         except _LeftOverError as left:
             return Unproved(claim, f"the normal forms differ{left}")
         except (TooLargeError, RecursionError):
@@ -169,36 +173,44 @@ class Equality:
         how = "equal normal forms" + (f", with {', '.join(names)} unfolded" if names else "")
         return Proved(claim, (how,), assumed)
 
-    def _vanish(self, form: NormalForm, poly: Poly) -> list[str]:
-        """Unfold until the polynomial is zero; which names that took.
+    def _meet(self, form: NormalForm, left: Poly, right: Poly) -> list[str]:
+        """Unfold until the two sides are equal; which names that took.
 
-        Of all names that occur the one is unfolded that leaves the least, the last defined where
-        several do: what has to cancel is near, and inlining everything would grow without bound.
+        A name that only one side has is what keeps them apart: the last defined of those is
+        unfolded first. Where both sides have the same names, that one is unfolded which brings in
+        the fewest new ones. Inlining everything would grow without bound.
         """
-        unfolded = []
-        while not form.is_zero(poly):
-            names = sorted(
-                (n for n in form.names(poly) if n in self.order),
-                key=self.order.__getitem__,
-                reverse=True,
-            )
+        unfolded: list[str] = []
+        budget = MAX_WORK
+        form.ring.allow(budget)
+        if _seen_zero(form, form.ring.subtract(left, right)):
+            return unfolded
+        while True:
+            here = form.names(form.ring.subtract(left, right))
+            alone = (form.names(left) ^ form.names(right)) & here
+            names = sorted(here & self.order.keys(), key=self.order.__getitem__, reverse=True)
             if not names:
                 raise _LeftOverError
-            tried: list[tuple[int, str, Poly]] = []
-            for name in names:
-                form.ring.allow(MAX_WORK_PER_NAME)
+            tried: list[tuple[tuple[int, int], str, Poly, Poly]] = []
+            for k, name in enumerate(sorted(names, key=lambda n: n not in alone)):
+                form.ring.allow(min(MAX_WORK_PER_NAME, budget))
+                granted = form.ring.allowance
                 try:
-                    new = form.unfold(poly, name)
-                    tried.append((0 if form.is_zero(new) else len(new), name, new))
-                except TooLargeError:
+                    new = form.unfold(left, name), form.unfold(right, name)
+                    if _seen_zero(form, form.ring.subtract(*new)):
+                        return [*unfolded, name]
+                except (TooLargeError, RecursionError):
                     continue
-                if not tried[-1][0]:
+                finally:
+                    budget -= granted - max(form.ring.allowance, 0)
+                fresh = len((form.names(new[0]) | form.names(new[1])) - here)
+                tried.append(((fresh, k), name, *new))
+                if name in alone:
                     break
-            if not tried:
+            if not tried or budget <= 0:
                 raise TooLargeError
-            _, name, poly = min(tried, key=lambda item: item[0])
+            _, name, left, right = min(tried, key=lambda item: item[0])
             unfolded.append(name)
-        return unfolded
 
     # -- counterexamples -----------------------------------------------------------------------
 
@@ -222,8 +234,9 @@ class Equality:
         free = sorted((v for v in needed if v not in self.definitions), key=lambda v: v.name)
         shapes = (shape, *(v.shape for v in (*needed, *self.definitions)))
         names = sorted({*dims, *(n for s in shapes for dim in s for n in dim)})
-        sizes = {name: 2 + k for k, name in enumerate(names)}
-        for trial in range(TRIALS):
+        compared = 0
+        for trial in TRIALS:
+            sizes = {name: 2 + trial // 3 + k for k, name in enumerate(names)}
             inputs = {v: self._random(v, sizes, trial) for v in free}
             for field in (Fractions(), Enclosures()):
                 try:
@@ -237,6 +250,9 @@ class Equality:
                     shown = {str(v.name): _plain(inputs[v]) for v in free}
                     a, b = _text(left[entry]), _text(right[entry])
                     return Counterexample(sizes, shown, entry, a, b)
+                compared += 1
+                break
+            if compared == ENOUGH:
                 break
         return None
 
@@ -247,7 +263,7 @@ class Equality:
         for place in np.ndindex(array.shape):
             number = Fraction(source.randint(1, 5), source.choice((2, 3, 4, 5, 7)))
             # All positive now and then, for roots and logarithms of inputs; some far from 0.
-            number *= FAR if trial >= TRIALS - 2 else 1
+            number *= FAR.get(trial, 1)
             array[place] = number if trial % 3 == 2 or source.random() < 0.5 else -number
         return array
 
@@ -278,6 +294,14 @@ class Equality:
             if var in needed and var not in values:
                 values[var] = evaluate(expr, var.shape, values, sizes, field)
         return values
+
+
+def _seen_zero(form: NormalForm, poly: Poly) -> bool:
+    """Whether the polynomial is zero and that is seen with reasonable work."""
+    try:
+        return form.is_zero(poly)
+    except (TooLargeError, RecursionError):
+        return False
 
 
 def _dims(exprs: Iterable[sp.Expr]) -> set[str]:
