@@ -6,7 +6,8 @@ from fractions import Fraction
 
 import pytest
 
-from gru_sym.algebra.poly import Base, Poly, Ring, TooLargeError, bound_count, key_of
+from gru_sym.algebra.monomials import Poly, bound_count, key_of
+from gru_sym.algebra.poly import Base, Ring, TooLargeError
 
 N, J, K, L = -1, -2, -3, -4
 

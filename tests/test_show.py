@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gru_sym.algebra.show import show, show_definition
 from gru_sym.algebra.tree import (
     Binary,
     Call,
@@ -23,7 +24,6 @@ from gru_sym.algebra.tree import (
     postorder,
 )
 from gru_sym.cells.parse import MAX_EXPONENT, MAX_NUMBER, MAX_OPERATORS, parse
-from gru_sym.algebra.show import show, show_definition
 from gru_sym.cells.show import show_document
 from gru_sym.errors import CellSyntaxError
 

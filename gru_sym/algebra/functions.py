@@ -11,7 +11,8 @@ from fractions import Fraction
 
 import sympy as sp
 
-from gru_sym.algebra.poly import Base, Factor, Number, Poly, Ring, TooLargeError, has_bound, key_of
+from gru_sym.algebra.monomials import Factor, Number, Poly, has_bound, key_of
+from gru_sym.algebra.poly import Base, Ring, TooLargeError
 
 __all__ = ["ONE", "Functions", "UndefinedError"]
 
@@ -130,7 +131,7 @@ class Functions:
         if exponent.denominator == 1 and exponent > 0:
             if len(a) == 1 and not has_bound(next(iter(a))):
                 ((m, c),) = a.items()
-                return self.ring.normal([(b, i, e * exponent) for b, i, e in m], c**int(exponent))
+                return self.ring.normal([(b, i, e * exponent) for b, i, e in m], c ** int(exponent))
             if exponent > MAX_POWER:
                 raise TooLargeError
             result = ONE

@@ -12,6 +12,7 @@ import sympy as sp
 
 from gru_sym.algebra.expr import Shape, Size, Var, shape_of
 from gru_sym.algebra.functions import ONE, Functions
+from gru_sym.algebra.monomials import Factor, Poly
 from gru_sym.algebra.nodes import (
     Concat,
     LogSumExp,
@@ -22,7 +23,7 @@ from gru_sym.algebra.nodes import (
     Total,
     Transpose,
 )
-from gru_sym.algebra.poly import Base, Factor, Poly, Ring, TooLargeError
+from gru_sym.algebra.poly import Base, Ring, TooLargeError
 from gru_sym.algebra.rules import Elementwise
 
 __all__ = ["At", "NormalForm", "positions"]

@@ -13,13 +13,24 @@ from itertools import permutations, product
 from math import factorial, prod
 from typing import Any
 
-__all__ = ["Base", "Factor", "Monomial", "Number", "Poly", "PolyKey", "Ring", "TooLargeError"]
+from gru_sym.algebra.monomials import (
+    Factor,
+    Monomial,
+    Number,
+    Poly,
+    PolyKey,
+    accumulate,
+    bound_count,
+    has_bound,
+    key_of,
+    placed,
+    plain,
+    refined,
+    shifted,
+    without,
+)
 
-Number = int | Fraction
-Factor = tuple[int, tuple[int, ...], Number]
-Monomial = tuple[Factor, ...]
-Poly = dict[Monomial, Number]
-PolyKey = tuple[tuple[Monomial, Number], ...]
+__all__ = ["Base", "Ring", "TooLargeError"]
 
 MAX_TERMS = 5_000
 MAX_PRODUCTS = 200_000
@@ -89,12 +100,12 @@ class Ring:
         """The sum."""
         total: Poly = {}
         for poly in polys:
-            _accumulate(total, poly)
+            accumulate(total, poly)
         return total
 
     def scale(self, poly: Poly, number: Number) -> Poly:
         """A multiple."""
-        return {m: _plain(c * number) for m, c in poly.items()} if number else {}
+        return {m: plain(c * number) for m, c in poly.items()} if number else {}
 
     def subtract(self, p: Poly, q: Poly) -> Poly:
         """The difference."""
@@ -108,8 +119,8 @@ class Ring:
         for m, c in p.items():
             shift = bound_count(m)
             for n, d in q.items():
-                factors = [*m, *((b, _shifted(i, shift), e) for b, i, e in n)]
-                _accumulate(total, self.normal(factors, _plain(c * d)))
+                factors = [*m, *((b, shifted(i, shift), e) for b, i, e in n)]
+                accumulate(total, self.normal(factors, plain(c * d)))
             if len(total) > MAX_TERMS:
                 raise TooLargeError
         return total
@@ -124,7 +135,7 @@ class Ring:
                 factors = [(b, tuple(new if k == index else k for k in i), e) for b, i, e in m]
             else:
                 factors = [*m, size]
-            _accumulate(total, self.normal(factors, c))
+            accumulate(total, self.normal(factors, c))
         return total
 
     def rename(self, poly: Poly, to: Mapping[int, int]) -> Poly:
@@ -132,7 +143,7 @@ class Ring:
         total: Poly = {}
         for m, c in poly.items():
             factors = [(b, tuple(to.get(k, k) for k in i), e) for b, i, e in m]
-            _accumulate(total, self.normal(factors, c))
+            accumulate(total, self.normal(factors, c))
         return total
 
     def opened(self, monomial: Monomial) -> tuple[list[Factor], list[tuple[int, str]]]:
@@ -183,7 +194,7 @@ class Ring:
         merged: dict[tuple[int, tuple[int, ...]], Number] = {}
         for b, i, e in factors:
             merged[b, i] = merged.get((b, i), 0) + e
-        clean = [(b, i, _plain(e)) for (b, i), e in merged.items() if e]
+        clean = [(b, i, plain(e)) for (b, i), e in merged.items() if e]
         for at, (b, i, e) in enumerate(clean):
             base = self.bases[b]
             rest = clean[:at] + clean[at + 1 :]
@@ -191,14 +202,14 @@ class Ring:
                 return self.normal([*rest, (b, i, 1)], coefficient)
             if base.kind == "cos" and e >= 2:
                 sine = self.number_of(Base("sin", "", base.dims, base.content))
-                rest.append((b, i, _plain(e - 2)))
+                rest.append((b, i, plain(e - 2)))
                 return self.add(
                     self.normal(rest, coefficient),
                     self.normal([*rest, (sine, i, 2)], -coefficient),
                 )
             if base.kind == "sum":
                 if e >= 1:
-                    left = [*rest, (b, i, _plain(e - 1))]
+                    left = [*rest, (b, i, plain(e - 1))]
                     return self._times(left, coefficient, base, i)
                 if e < 0:
                     reduced = self._reduced(clean, at, coefficient)
@@ -214,8 +225,8 @@ class Ring:
         shift = bound_count(factors)
         total: Poly = {}
         for m, c in base.content:
-            more = _placed(m, indices, shift)
-            _accumulate(total, self.normal([*factors, *more], _plain(coefficient * c)))
+            more = placed(m, indices, shift)
+            accumulate(total, self.normal([*factors, *more], plain(coefficient * c)))
         if len(total) > MAX_TERMS:
             raise TooLargeError
         return total
@@ -227,17 +238,17 @@ class Ring:
         lead, lead_coefficient = max(content, key=lambda item: item[0][::-1])
         if not lead:
             return None
-        pattern = _placed(lead, indices, 0, inner=True)
-        rest = _without(factors[:at] + factors[at + 1 :], pattern, frozenset(indices))
+        pattern = placed(lead, indices, 0, inner=True)
+        rest = without(factors[:at] + factors[at + 1 :], pattern, frozenset(indices))
         if rest is None:
             return None
-        scale = _plain(Fraction(coefficient) / lead_coefficient)
-        total = self.normal([*rest, (b, indices, _plain(e + 1))], scale)
+        scale = plain(Fraction(coefficient) / lead_coefficient)
+        total = self.normal([*rest, (b, indices, plain(e + 1))], scale)
         shift = bound_count(factors)
         for m, c in content:
             if m != lead:
-                more = [*rest, (b, indices, e), *_placed(m, indices, shift)]
-                _accumulate(total, self.normal(more, _plain(-scale * c)))
+                more = [*rest, (b, indices, e), *placed(m, indices, shift)]
+                accumulate(total, self.normal(more, plain(-scale * c)))
         return total
 
     def _lifted(self, factors: list[Factor], at: int, coefficient: Number) -> Poly | None:
@@ -250,16 +261,16 @@ class Ring:
         constant = content.pop((), None)
         if not constant or any(has_bound(m) for m in content):
             return None
-        placed = [(_placed(m, indices, 0), c) for m, c in content.items()]
+        placed = [(placed(m, indices, 0), c) for m, c in content.items()]
         for base, i, exponent in factors:
             if exponent < 0 and self.bases[base].kind == "exp":
                 if not all(any((base, i) == (n, k) and x > 0 for n, k, x in m) for m, _ in placed):
                     continue
                 rest = factors[:at] + factors[at + 1 :]
-                scale = _plain(Fraction(coefficient) / constant)
-                total = self.normal([*rest, (b, indices, _plain(e + 1))], scale)
+                scale = plain(Fraction(coefficient) / constant)
+                total = self.normal([*rest, (b, indices, plain(e + 1))], scale)
                 for m, c in placed:
-                    _accumulate(total, self.normal([*factors, *m], _plain(-scale * c)))
+                    accumulate(total, self.normal([*factors, *m], plain(-scale * c)))
                 return total
         return None
 
@@ -269,7 +280,7 @@ class Ring:
         self._spend(1)
         if not bound:
             return tuple(sorted(factors))
-        colours = _refined(factors, bound)
+        colours = refined(factors, bound)
         groups: dict[Any, list[int]] = {}
         for k in bound:
             groups.setdefault(colours[k], []).append(k)
@@ -295,117 +306,3 @@ class Ring:
         self.allowance -= steps
         if self.allowance < 0:
             raise TooLargeError
-
-
-def key_of(poly: Poly) -> PolyKey:
-    """The polynomial as a sorted tuple."""
-    return tuple(sorted(poly.items()))
-
-
-def bound_count(factors: Iterable[Factor]) -> int:
-    """One more than the largest bound index."""
-    return 1 + max((k for _, i, _ in factors for k in i if k >= 0), default=-1)
-
-
-def has_bound(monomial: Iterable[Factor]) -> bool:
-    """Whether an index is summed over."""
-    return any(k >= 0 for _, i, _ in monomial for k in i)
-
-
-def _plain(value: Number) -> Number:
-    return value.numerator if isinstance(value, Fraction) and value.denominator == 1 else value
-
-
-def _accumulate(total: Poly, poly: Poly) -> None:
-    for m, c in poly.items():
-        value = total.get(m, 0) + c
-        if value:
-            total[m] = _plain(value)
-        else:
-            total.pop(m, None)
-
-
-def _shifted(indices: tuple[int, ...], shift: int) -> tuple[int, ...]:
-    return tuple(k + shift if k >= 0 else k for k in indices)
-
-
-_INNER = 1_000_000
-
-
-def _placed(
-    monomial: Monomial, indices: tuple[int, ...], shift: int, *, inner: bool = False
-) -> list[Factor]:
-    """A monomial of a content at these indices; its own bound ones shifted (or marked inner)."""
-    offset = _INNER if inner else shift
-    return [
-        (b, tuple(k + offset if k >= 0 else indices[-1 - k] for k in i), e) for b, i, e in monomial
-    ]
-
-
-def _without(
-    factors: list[Factor], pattern: list[Factor], busy: frozenset[int]
-) -> list[Factor] | None:
-    """The factors without those of a pattern, or None where the pattern does not divide them.
-
-    An inner index of the pattern stands for a bound index of the factors that occurs nowhere else,
-    and is not one of the ``busy`` ones.
-    """
-    if not pattern:
-        return factors
-    (b, want, e), rest = pattern[0], pattern[1:]
-    for at, (base, have, exponent) in enumerate(factors):
-        # x divides x² and 1/x divides 1/x²; that 1/x divides x, too, would lead on for ever
-        if base != b or not (0 < e <= exponent or exponent <= e < 0):
-            continue
-        to: dict[int, int] = {}
-        if not all(
-            w == h or (w >= _INNER and h >= 0 and to.setdefault(w, h) == h)
-            for w, h in zip(want, have, strict=True)
-        ):
-            continue
-        left = factors[:at] + factors[at + 1 :]
-        if exponent != e:
-            left.append((base, have, _plain(exponent - e)))
-        further = [(c, tuple(to.get(k, k) for k in i), x) for c, i, x in rest]
-        result = _without(left, further, busy)
-        taken = set(to.values())
-        if result is None or len(taken) < len(to) or taken & busy:
-            continue
-        if not any(k in taken for _, i, _ in result for k in i):
-            return result
-    return None
-
-
-def _refined(factors: list[Factor], bound: list[int]) -> dict[int, Any]:
-    """A colour for each bound index that does not depend on how it is called."""
-    colours: dict[int, Any] = dict.fromkeys(bound, 0)
-    for _ in range(len(bound)):
-        signatures = {
-            k: (
-                colours[k],
-                sorted(
-                    (
-                        b,
-                        e,
-                        tuple(
-                            (1, 0) if j == k else (2, colours[j]) if j >= 0 else (0, j) for j in i
-                        ),
-                    )
-                    for b, i, e in factors
-                    if k in i
-                ),
-            )
-            for k in bound
-        }
-        distinct = sorted({_frozen(s) for s in signatures.values()})
-        new = {k: distinct.index(_frozen(s)) for k, s in signatures.items()}
-        if len(set(new.values())) == len(set(colours.values())) and any(colours.values()):
-            return new
-        colours = new
-        if len(distinct) == len(bound):
-            return colours
-    return colours
-
-
-def _frozen(signature: tuple[Any, list[Any]]) -> tuple[Any, ...]:
-    return (signature[0], tuple(signature[1]))

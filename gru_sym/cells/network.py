@@ -3,11 +3,12 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NoReturn
 
 from gru_sym.algebra.expr import Var
 from gru_sym.cells.equations import Cell
 from gru_sym.cells.rename import composable, distinct, one_input, suffixed
-from gru_sym.errors import StructureError
+from gru_sym.errors import StructureError, UnsupportedError
 
 __all__ = ["REVERSE", "Layer", "Network"]
 
@@ -95,6 +96,19 @@ class Network:
     def states(self) -> tuple[Var, ...]:
         """All states, layer by layer, forward before reverse."""
         return tuple(v for layer in self.named for cell in layer.passes for v in cell.states)
+
+    @property
+    def program(self) -> NoReturn:
+        """A network has none: it is its cells that have a step.
+
+        Raises:
+            UnsupportedError: always; it says what to do.
+        """
+        raise UnsupportedError(
+            f"{self.name} has no single step: its layers run over the whole sequence in turn",
+            mend="take its cells one by one: "
+            "[cell for layer in network.named for cell in layer.passes]",
+        )
 
     def __str__(self) -> str:
         """The equations of every pass."""

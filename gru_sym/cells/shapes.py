@@ -71,10 +71,11 @@ class Inference:
         """A shape of this rank with open dimensions."""
         return tuple((DimVar(),) for _ in range(rank))
 
-    def declare(self, name: str, shape: Open, place: Place) -> None:
-        """Give a name its shape."""
+    def declare(self, name: str, shape: Open, place: Place | None = None) -> None:
+        """Give a name its shape; the place is where the text has it first."""
         self.shapes[name] = shape
-        self.places[name] = place
+        if place is not None:
+            self.places[name] = place
 
     # -- unification ---------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import sympy as sp
 
+from gru_sym.algebra import tree
 from gru_sym.algebra.expr import Var
 from gru_sym.algebra.present import Presenter
 from gru_sym.algebra.show import show
@@ -73,10 +74,12 @@ class CheckReport:
     Attributes:
         lines: one report for each line, in their order.
         missing: cotangents of parameters, inputs and states that have no line.
+        taken: further cotangents that lines use and no line derives: their true values are taken.
     """
 
     lines: tuple[LineReport, ...]
     missing: tuple[str, ...]
+    taken: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> str:
@@ -101,6 +104,8 @@ class CheckReport:
         lines = [str(line) for line in self.lines]
         if self.missing:
             lines.append(f"missing: {', '.join(self.missing)}")
+        if self.taken:
+            lines.append(f"used without a line of their own: {', '.join(self.taken)}")
         lines += self._points()
         return "\n".join([*lines, f"verdict: {self.verdict}"])
 
@@ -123,11 +128,12 @@ class CheckReport:
         ]
 
     def to_json(self) -> dict[str, Any]:
-        """Plain types: ``lines``, ``verdict`` and ``missing``."""
+        """Plain types: ``lines``, ``verdict``, ``missing`` and ``taken``."""
         return {
             "lines": [line.to_json() for line in self.lines],
             "verdict": self.verdict,
             "missing": list(self.missing),
+            "taken": list(self.taken),
         }
 
 
@@ -157,7 +163,15 @@ def check(cell: Cell, text: str | bytes) -> CheckReport:
     judge = _Judge(cell, scope, circular(written))
     names = {item.name for item in written}
     missing = tuple(name for name in scope.wanted() if name not in names)
-    return CheckReport(tuple(judge.report(item) for item in written), missing)
+    used = {
+        node.name
+        for item in written
+        for node in tree.postorder(item.definition.value)
+        if isinstance(node, tree.Name)
+    }
+    derived = (str(var.name) for var in scope.lines)
+    taken = tuple(name for name in derived if name in used - names - {*missing})
+    return CheckReport(tuple(judge.report(item) for item in written), missing, taken)
 
 
 class _Judge:

@@ -8,6 +8,7 @@ import math
 import random
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
+from itertools import cycle
 
 import numpy as np
 import sympy as sp
@@ -21,9 +22,8 @@ from gru_sym.prove.evaluate import Floats, OutsideError, evaluate, extent
 __all__ = ["Point", "diagnose"]
 
 CLOSE = 1e-9
-
-
 DRAWS = 12
+PRIMES = (5, 7, 11, 13)
 
 
 class Point:
@@ -60,7 +60,8 @@ class Point:
         names = {
             n for v in (*inputs, *(d.var for d in definitions)) for dim in v.shape for n in dim
         }
-        self.sizes = {name: 2 + k for k, name in enumerate(sorted(names))}
+        # Primes, so that a factor that is a size is known as one.
+        self.sizes = dict(zip(sorted(names), cycle(PRIMES), strict=False))
         self.values = {}
         for var in inputs:
             shape = tuple(extent(dim, self.sizes) for dim in var.shape)
@@ -78,6 +79,13 @@ class Point:
         except (OutsideError, OverflowError, ZeroDivisionError):
             return np.full(tuple(extent(dim, self.sizes) for dim in shape), math.nan)
         return np.asarray(array, dtype=float)
+
+    def in_sizes(self, ratio: Fraction) -> str:
+        """A number, or the size that it is here: ``H`` or ``1/H``."""
+        for name, size in self.sizes.items():
+            if abs(ratio) in (size, Fraction(1, size)):
+                return f"{'-' if ratio < 0 else ''}{name if abs(ratio) == size else f'1/{name}'}"
+        return str(ratio)
 
     def same(self, p: sp.Expr, q: sp.Expr, shape: Shape) -> bool:
         """Whether two expressions have the same value here, to nine digits."""
@@ -166,7 +174,8 @@ def _relation(
         return f"the sign of `{show(written)}` is wrong"
     ratio = _ratio(written, right, shape, point)
     if ratio is not None:
-        return f"`{show(written)}` is {ratio} times what it should be"
+        times = point.in_sizes(ratio)
+        return f"`{show(written)}` is {times} times what it should be"
     for factor, rest in _without_one(right):
         if point.same(written, rest, shape):
             return f"the factor `{show(factor)}` is missing in `{show(written)}`"
@@ -213,8 +222,8 @@ def _ratio(written: sp.Expr, right: sp.Expr, shape: Shape, point: Point) -> Frac
     a, b = point.value(written, shape).ravel(), point.value(right, shape).ravel()
     if not (np.all(np.isfinite(a)) and np.all(np.isfinite(b)) and np.all(b != 0)):
         return None
-    ratio = Fraction(float(a[0] / b[0])).limit_denominator(12)
-    if not ratio or ratio == 1 or abs(ratio) > 12:
+    ratio = Fraction(float(a[0] / b[0])).limit_denominator(13)
+    if not ratio or ratio == 1 or abs(ratio) > 13:
         return None
     return ratio if np.allclose(a, float(ratio) * b, rtol=CLOSE, atol=0) else None
 

@@ -16,8 +16,9 @@ import sympy as sp
 
 from gru_sym.algebra.expr import Dims, Shape, Size, Var, shape_of, variables_of
 from gru_sym.algebra.functions import UndefinedError
+from gru_sym.algebra.monomials import Poly
 from gru_sym.algebra.normal import At, NormalForm, positions
-from gru_sym.algebra.poly import Poly, TooLargeError
+from gru_sym.algebra.poly import TooLargeError
 from gru_sym.algebra.program import Definition
 from gru_sym.algebra.rules import RULES, Elementwise
 from gru_sym.cells.equations import Cell

@@ -154,7 +154,7 @@ class _Mapped:
             return tuple(tuple(dims.setdefault(p, DimVar()) for p in dim) for dim in shape)
 
         for name, var in self.of_b.items():
-            types.declare(name, types.known(var.shape), tree.HERE)
+            types.declare(name, types.known(var.shape))
         # What both share comes first, so that a line that does not fit it is what is named.
         for name in sorted(self.free_a, key=self.lines.__contains__):
             var, line = self.free_a[name], self.lines.get(name)

@@ -14,6 +14,7 @@ import numpy as np
 import sympy as sp
 
 from gru_sym.algebra.expr import Dim, Shape, Size, Var, shape_of
+from gru_sym.algebra.monomials import Poly
 from gru_sym.algebra.nodes import (
     Concat,
     LogSumExp,
@@ -25,7 +26,7 @@ from gru_sym.algebra.nodes import (
     Transpose,
 )
 from gru_sym.algebra.normal import At
-from gru_sym.algebra.poly import Base, Poly, Ring
+from gru_sym.algebra.poly import Base, Ring
 from gru_sym.algebra.rules import Elementwise
 
 __all__ = [

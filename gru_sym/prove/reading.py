@@ -46,7 +46,7 @@ def read_pair(
     types = Inference(document.source)
     for name, var in known.items():
         shape = types.known(var.shape) if isinstance(var, Var) else ()
-        types.declare(name, shape, tree.HERE)
+        types.declare(name, shape)
     _declare_rest(document, types, cell)
     left, right = (types.infer(d.value) for d in document.definitions)
     if left and right and not types.same(left, right):

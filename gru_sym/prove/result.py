@@ -52,8 +52,8 @@ class Counterexample:
             "sizes": self.sizes,
             "values": self.values,
             "entry": list(self.entry),
-            "left": self.left,
-            "right": self.right,
+            "left": self.left.rstrip("…"),  # plain numbers, for programs
+            "right": self.right.rstrip("…"),
         }
 
 

@@ -2,14 +2,15 @@
 
 import difflib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import sympy as sp
 
 from gru_sym.algebra import tree
-from gru_sym.algebra.expr import Size, Var, variables_of
+from gru_sym.algebra.expr import Shape, Size, Var, variables_of
 from gru_sym.algebra.program import Definition
 from gru_sym.algebra.rules import Elementwise
+from gru_sym.algebra.show import show
 from gru_sym.cells.build import ARGUMENT, Builder
 from gru_sym.cells.equations import Cell
 from gru_sym.cells.shapes import Inference, describe
@@ -122,7 +123,7 @@ class Scope:
         types = Inference(self.source)
         for name, var in self.known.items():
             own = types.known(var.shape) if isinstance(var, Var) else ()
-            types.declare(name, own, tree.HERE)
+            types.declare(name, own)
         try:
             shape = types.close(types.infer(definition.value), lambda part: part.label)
             if target is not None and shape and shape != target.var.shape:
@@ -134,7 +135,8 @@ class Scope:
         except ShapeError as error:
             if target is None:
                 raise
-            written = Written(definition, target.var, kind, target, None, error.message)
+            misfit = error.message + self._turned(definition.value, target.var.shape, types)
+            written = Written(definition, target.var, kind, target, None, misfit)
         else:
             expr = Builder(self.known, self.source).definition(definition, shape).expr
             var = Var(definition.name, shape) if target is None else target.var
@@ -144,6 +146,31 @@ class Scope:
         if definition.name in self.totals:
             self.known[definition.name] = self.totals[definition.name].var
         return written
+
+    def _turned(self, value: tree.Node, shape: Shape, types: Inference) -> str:
+        """Which one transpose would make the shapes fit, if one does."""
+        for product in tree.postorder(value):
+            if not (isinstance(product, tree.Binary) and product.op == "@"):
+                continue
+            matrix = product.left
+            bare = matrix.arg if isinstance(matrix, tree.Transpose) else None
+            turned = replace(product, left=bare or tree.Transpose(matrix))
+
+            def change(
+                old: tree.Node,
+                new: tree.Node,
+                at: tree.Node = product,
+                instead: tree.Node = turned,
+            ) -> tree.Node:
+                return instead if old is at else new
+
+            try:
+                found = types.infer(tree.transform(value, change))
+            except ShapeError:
+                continue
+            if types.close(found, lambda part: part.label) == shape:
+                return f"; `{show(bare or matrix)}` should {'not ' if bare else ''}be transposed"
+        return ""
 
     def _target(self, definition: tree.Definition) -> Definition | None:
         name = definition.name

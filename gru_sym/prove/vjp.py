@@ -17,13 +17,14 @@ from functools import partial
 import sympy as sp
 
 from gru_sym.algebra.expr import Var, variables_of
+from gru_sym.algebra.monomials import Poly
 from gru_sym.algebra.nodes import SumT, Total
 from gru_sym.algebra.normal import At, NormalForm
-from gru_sym.algebra.poly import Poly
 from gru_sym.algebra.present import Presenter
 from gru_sym.algebra.program import Definition, Program, Scan
 from gru_sym.algebra.show import show_definition
 from gru_sym.cells.equations import Cell
+from gru_sym.cells.network import Network
 from gru_sym.derive.bptt import bptt, later_of, up_of
 from gru_sym.derive.vjp import BAR, TOTAL, cotangent_of, total_of, vjp
 from gru_sym.prove.equal import Equality, kinks
@@ -37,13 +38,28 @@ ASSUMED = (
 )
 
 
-def prove_vjp(cell: Cell) -> Proof:
+def prove_vjp(cell: Cell | Network) -> Proof:
     """Prove the derived gradients of a cell: the step for all sizes, then any T by induction.
+
+    Of a network, the gradients of each pass over the sequence are proved.
 
     The parts of the proof are the step, the base of the induction (T = 1) and its step (T → T + 1:
     the pull-back of the composition of two steps is the composition of their pull-backs, with the
     parameters' gradients added).
     """
+    if isinstance(cell, Network):
+        passes = [each for layer in cell.named for each in layer.passes]
+        proofs = [prove_vjp(each) for each in passes]
+        return Proof(
+            f"the gradients of each pass of {cell.name} are right for all sizes and every "
+            "sequence length",
+            tuple(
+                (f"{', '.join(str(s.name) for s in each.states)}: {heading}", answers)
+                for each, proof in zip(passes, proofs, strict=True)
+                for heading, answers in proof.parts
+            ),
+            tuple(dict.fromkeys(words for proof in proofs for words in proof.assumed)),
+        )
     step = prove_step(cell, vjp(cell))
     sequence = prove_scan(cell, bptt(cell))
     name = f" of {cell.name}" if cell.name != "cell" else ""
