@@ -209,7 +209,7 @@ def test_json_is_the_contract() -> None:
     assert [set(line) - {"counterexample"} for line in data["lines"]] == [keys] * 3
     assert [line["line"] for line in data["lines"]] == [1, 3, 4]
     assert ["counterexample" in line for line in data["lines"]] == [False, True, False]
-    assert set(data) - {"missing"} == {"lines", "verdict"}
+    assert set(data) - {"missing", "taken"} == {"lines", "verdict"}
 
 
 def test_text_of_a_report() -> None:

@@ -261,15 +261,15 @@ class Ring:
         constant = content.pop((), None)
         if not constant or any(has_bound(m) for m in content):
             return None
-        placed = [(placed(m, indices, 0), c) for m, c in content.items()]
+        terms = [(placed(m, indices, 0), c) for m, c in content.items()]
         for base, i, exponent in factors:
             if exponent < 0 and self.bases[base].kind == "exp":
-                if not all(any((base, i) == (n, k) and x > 0 for n, k, x in m) for m, _ in placed):
+                if not all(any((base, i) == (n, k) and x > 0 for n, k, x in m) for m, _ in terms):
                     continue
                 rest = factors[:at] + factors[at + 1 :]
                 scale = plain(Fraction(coefficient) / constant)
                 total = self.normal([*rest, (b, indices, plain(e + 1))], scale)
-                for m, c in placed:
+                for m, c in terms:
                     accumulate(total, self.normal([*factors, *m], plain(-scale * c)))
                 return total
         return None

@@ -118,10 +118,14 @@ class Exact:
         if isinstance(expr, sp.Pow) and expr.exp.is_Rational:
             n, root = int(expr.exp.p), int(expr.exp.q)
             return self.power(args[0] if root == 1 else self.root(args[0], root), n)
-        return self.function(expr.func, args[0])
+        smooth = not expr.args[0].has(sp.Heaviside)
+        return self.function(expr.func, args[0], smooth=smooth)
 
-    def function(self, func: Any, arg: Packed) -> Packed:
-        """A function of one argument, as a generator that knows sign and scale of the argument."""
+    def function(self, func: Any, arg: Packed, *, smooth: bool = False) -> Packed:
+        """A function of one argument, as a generator that knows sign and scale of the argument.
+
+        The step of −a is 1 minus that of a but at a = 0, which a smooth argument meets hardly ever.
+        """
         if not arg:
             if func is sp.log:
                 raise UndecidedError("the logarithm of zero")
@@ -133,8 +137,10 @@ class Exact:
         if func is sp.log:
             return {self.generator((func, _key(arg))): 1}
         if func is sp.Heaviside:
-            step = self.generator((func, _key(_scaled(unit, 1 if lead > 0 else -1))))
-            return self.ruled(step, 2, {step: 1})
+            turned = lead < 0 and smooth
+            step = self.generator((func, _key(_scaled(unit, 1 if lead > 0 or turned else -1))))
+            self.ruled(step, 2, {step: 1})
+            return _sum([_constant(1), {step: -1}]) if turned else {step: 1}
         if func in (sp.sin, sp.cos):
             size = _key(_scaled(arg, 1 if lead > 0 else -1))
             sine, cosine = self.generator((sp.sin, size)), self.generator((sp.cos, size))
