@@ -20,19 +20,10 @@ __all__ = ["RULES", "Elementwise", "Rule", "apply", "half_power"]
 
 
 class Elementwise(sp.Function):
-    """An elementwise function that SymPy leaves alone but for its derivative."""
+    """An elementwise function that SymPy leaves as it was written, but for its derivative."""
 
     is_commutative = True
     nargs = 1
-
-    @classmethod
-    def eval(cls, _arg: Expr) -> None:
-        """Never evaluate: the text that a user wrote stays as it is."""
-        return
-
-    def __reduce_ex__(self, _protocol: object) -> tuple[Callable[..., Expr], tuple[str, Expr]]:
-        # The classes stand in FUNCTIONS, where pickle does not look.
-        return apply, (self.func.__name__, self.args[0])
 
     @property
     def rule(self) -> "Rule":
