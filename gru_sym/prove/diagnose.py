@@ -114,8 +114,10 @@ def diagnose(
         words = _compared(mine, true, shape, point, show)
         if not expand and not words and len(mine) == len(true) == 1:
             exchanged = _exchanged(mine[0], true[0], show)
-        # A term that is missing says more than the factor that it would have been part of.
-        if words and (not exchanged or (words.startswith("the term") and ";" not in words)):
+        # One term that is missing, or of the wrong sign, says more than the factor it is part of.
+        if words and (
+            not exchanged or (words.startswith(("the term", "the sign")) and ";" not in words)
+        ):
             return words
     if exchanged:
         return exchanged
