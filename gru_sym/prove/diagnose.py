@@ -114,10 +114,8 @@ def diagnose(
         words = _compared(mine, true, shape, point, show)
         if not expand and not words and len(mine) == len(true) == 1:
             exchanged = _exchanged(mine[0], true[0], show)
-        # One term that is missing, or of the wrong sign, says more than the factor it is part of.
-        if words and (
-            not exchanged or (words.startswith(("the term", "the sign")) and ";" not in words)
-        ):
+        # A term that is missing says more than the factor that it would have been part of.
+        if words and (not exchanged or (words.startswith("the term") and ";" not in words)):
             return words
     if exchanged:
         return exchanged
@@ -206,6 +204,10 @@ def _exchanged(written: sp.Expr, right: sp.Expr, show: Callable[[sp.Expr], str])
         return f"the factor `{show(true_alone)}` is missing in `{show(written)}`"
     if true_alone == 1:
         return f"the factor `{show(mine_alone)}` in `{show(written)}` is too much"
+    other = {*sp.Add.make_args(true_alone)}
+    signs = [t for t in sp.Add.make_args(mine_alone) if t not in other and -t in other]
+    if len(signs) == len(other ^ {*sp.Add.make_args(mine_alone)}) / 2 == 1:
+        return f"the sign of `{show(signs[0])}` in `{show(mine_alone)}` is wrong"
     return f"the factor `{show(mine_alone)}` should be `{show(true_alone)}` in `{show(written)}`"
 
 
