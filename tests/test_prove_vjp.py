@@ -274,3 +274,16 @@ def test_refutation_raises_with_its_evidence() -> None:
     wrong = with_line(vjp(c), "b_h_bar", -vjp(c)["b_h_bar"].expr)
     with pytest.raises(ProofError, match="at H = 2"):
         prove_step(c, wrong).require()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "z = step(-x)\nh_next = z * x * h",
+        "z = step(-x)\ny = 2 * z\nh_next = y * x * h",
+        "k = 1/2\nh_next = k * h",
+        "h_next = tanh(2) * h",
+    ],
+)
+def test_what_does_not_move_needs_no_line(text: str) -> None:
+    prove_vjp(Cell.parse(text)).require()

@@ -104,8 +104,9 @@ def without(
         left = factors[:at] + factors[at + 1 :]
         if exponent != e:
             left.append((base, have, plain(exponent - e)))
+        # What an inner index stands for is taken: no other one may stand for it too.
         further = [(c, tuple(to.get(k, k) for k in i), x) for c, i, x in rest]
-        result = without(left, further, busy)
+        result = without(left, further, busy | set(to.values()))
         taken = set(to.values())
         if result is None or len(taken) < len(to) or taken & busy:
             continue

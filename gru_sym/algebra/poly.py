@@ -36,7 +36,7 @@ MAX_TERMS = 5_000
 MAX_PRODUCTS = 200_000
 """Pairs of terms in one multiplication: that many take a few seconds."""
 MAX_RELABELLINGS = 5_040
-MAX_WORK = 200_000
+MAX_WORK = 100_000
 """Monomials made, counting each relabelling tried: a proof of a cell needs a few hundred."""
 
 

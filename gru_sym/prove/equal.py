@@ -35,7 +35,7 @@ from gru_sym.prove.evaluate import (
 from gru_sym.prove.reading import read_pair
 from gru_sym.prove.result import Answer, Counterexample, Proved, Refuted, Unproved
 
-__all__ = ["Equality", "kinks", "prove_equal"]
+__all__ = ["Equality", "assumptions", "prove_equal"]
 
 Values = Mapping[Var, Any]
 
@@ -45,7 +45,7 @@ ENOUGH = 4
 """... until there were so many at which both sides have a value."""
 FAR = {7: 30, 8: 1000}
 """The last points have inputs that much larger: some functions are only defined there."""
-MAX_WORK = 150_000
+MAX_WORK = 80_000
 """How much work a claim is worth: a few seconds."""
 MAX_WORK_PER_NAME = 40_000
 """How much work one definition is worth; what needs more is left folded."""
@@ -109,6 +109,9 @@ class Equality:
     def prove(self, p: sp.Expr, q: sp.Expr, *, claim: str, shape: Shape | None = None) -> Answer:
         """Look for a counterexample; where there is none, for a proof."""
         shape = shape or shape_of(p) or shape_of(q)
+        assumed = assumptions([p, q, *self.definitions.values()])
+        if p == q:
+            return Proved(claim, ("the two sides are one expression",), assumed)
         found = self.counterexample(p, q, shape)
         if found is not None:
             return Refuted(claim, found)
@@ -116,7 +119,7 @@ class Equality:
         def pairs(form: NormalForm) -> list[tuple[Poly, Poly]]:
             return [(form.of(p, at), form.of(q, at)) for at in positions(shape)]
 
-        return self.settle(claim, pairs, kinks([p, q, *self.definitions.values()]))
+        return self.settle(claim, pairs, assumed)
 
     def prove_polynomials(
         self, expected: Callable[[NormalForm, At], Poly], value: sp.Expr, shape: Shape, claim: str
@@ -318,10 +321,18 @@ class _LeftOverError(Exception):
         return " when every definition is unfolded"
 
 
-def kinks(exprs: Iterable[sp.Expr]) -> tuple[str, ...]:
-    """What must be assumed of functions whose derivative jumps."""
+def assumptions(exprs: Iterable[sp.Expr]) -> tuple[str, ...]:
+    """What must be assumed of expressions: where they are defined, and where they have slopes."""
+    exprs = tuple(exprs)
+    powers = {x.exp for e in exprs for x in e.atoms(sp.Pow)}
     functions = {f.func.__name__ for e in exprs for f in e.atoms(Elementwise)}
-    return tuple(f"no argument of {name} is 0" for name in sorted(functions) if RULES[name].kink)
+    found = []
+    if any(x < 0 for x in powers):
+        found.append("no denominator is 0")
+    if "log" in functions or any(x.q != 1 for x in powers):
+        found.append("roots and logarithms are taken of positive numbers")
+    found += [f"no argument of {name} is 0" for name in sorted(functions) if RULES[name].kink]
+    return tuple(found)
 
 
 @contextmanager

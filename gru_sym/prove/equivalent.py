@@ -16,7 +16,7 @@ from gru_sym.cells.parse import parse
 from gru_sym.cells.shapes import DimVar, Inference, Open
 from gru_sym.errors import NamingError, ShapeError, StructureError, TextError
 from gru_sym.prove.diagnose import Point
-from gru_sym.prove.equal import Equality, kinks
+from gru_sym.prove.equal import Equality, assumptions
 from gru_sym.prove.result import Answer, Proof
 
 __all__ = ["prove_equivalent"]
@@ -312,4 +312,4 @@ class _Mapped:
         if only:
             lines.append(f"arbitrary, being in {self.a.name} alone: {', '.join(only)}")
         exprs = [d.expr for c in (self.a, self.b) for d in c.program]
-        return (*lines, *kinks(exprs))
+        return (*lines, *assumptions(exprs))

@@ -19,7 +19,7 @@ import sympy as sp
 from gru_sym.algebra.expr import Var, variables_of
 from gru_sym.algebra.monomials import Poly
 from gru_sym.algebra.nodes import SumT, Total
-from gru_sym.algebra.normal import At, NormalForm
+from gru_sym.algebra.normal import At, NormalForm, positions
 from gru_sym.algebra.present import Presenter
 from gru_sym.algebra.program import Definition, Program, Scan
 from gru_sym.algebra.show import show_definition
@@ -27,15 +27,12 @@ from gru_sym.cells.equations import Cell
 from gru_sym.cells.network import Network
 from gru_sym.derive.bptt import bptt, later_of, up_of
 from gru_sym.derive.vjp import BAR, TOTAL, cotangent_of, total_of, vjp
-from gru_sym.prove.equal import Equality, kinks
+from gru_sym.prove.equal import Equality, assumptions
 from gru_sym.prove.result import Answer, Proof, Unproved
 
 __all__ = ["Stationarity", "prove_scan", "prove_step", "prove_vjp"]
 
-ASSUMED = (
-    "all arrays are real and have the shapes that the cell gives them, of any size",
-    "no denominator is 0, and roots and logarithms are taken of positive numbers",
-)
+ASSUMED = ("all arrays are real and have the shapes that the cell gives them, of any size",)
 
 
 def prove_vjp(cell: Cell | Network) -> Proof:
@@ -83,7 +80,7 @@ def prove_step(cell: Cell, derivation: Program) -> Proof:
             *_restated(cell, derivation.definitions),
             ("one step, for all sizes:", tuple(system.answers())),
         ),
-        (*ASSUMED, *kinks(d.expr for d in forward)),
+        (*ASSUMED, *assumptions(d.expr for d in forward)),
     )
 
 
@@ -124,7 +121,7 @@ def prove_scan(cell: Cell, scan: Scan) -> Proof:
                 (*two.answers(), *_no_sums(scan)),
             ),
         ),
-        (*ASSUMED, *kinks(d.expr for d in cell.program)),
+        (*ASSUMED, *assumptions(d.expr for d in cell.program)),
     )
 
 
@@ -193,10 +190,12 @@ class Stationarity:
         claims = sorted(
             lines.items(), key=lambda item: order.get(item[1].name, -1) if item[1] else -1
         )
-        moving = Program(self.inputs, self.forward, ()).depending_on(self.inputs)
+        moving: frozenset[Var] | None = None
         for var, line in claims:
-            if line is None and var not in moving:
-                continue  # a constant: nobody asks for its cotangent
+            if line is None and var not in self.given:
+                moving = self._moving() if moving is None else moving
+                if var not in moving:
+                    continue  # as good as a constant: nobody asks for its cotangent
             if line is None and var in self.given:
                 line = Definition(Var(_bar(var), var.shape), self.given[var])
                 if not self._used(var):
@@ -212,6 +211,19 @@ class Stationarity:
 
     def _variables(self) -> list[Var]:
         return [*self.inputs, *(d.var for d in self.forward)]
+
+    def _moving(self) -> frozenset[Var]:
+        """What moves when the inputs do: it has a slope, and so does what it depends on."""
+        form = NormalForm()
+        moving = set(self.inputs)
+        for d in self.forward:
+            weight = Var(_bar(d.var), d.var.shape)
+            paired = form.of(Total(weight * d.expr, d.var.shape))
+            for var in variables_of(d.expr) & moving:
+                if any(form.derivative(paired, var, at) for at in positions(var.shape)):
+                    moving.add(d.var)
+                    break
+        return frozenset(moving)
 
     def _used(self, var: Var) -> bool:
         return any(var in variables_of(d.expr) for d in self.forward)
