@@ -15,6 +15,7 @@ __version__ = "0.1.0"
 _HOME = {
     "Cell": "cells.equations",
     "Network": "cells.network",
+    "RELATIONS": "prove.shipped",
     "bidirectional": "cells.compose",
     "bptt": "derive.bptt",
     "brute_force": "prove.brute",

@@ -17,9 +17,11 @@ from functools import partial
 import sympy as sp
 
 from gru_sym.algebra.expr import Var, variables_of
+from gru_sym.algebra.functions import UndefinedError
 from gru_sym.algebra.monomials import Poly
 from gru_sym.algebra.nodes import SumT, Total
 from gru_sym.algebra.normal import At, NormalForm, positions
+from gru_sym.algebra.poly import TooLargeError
 from gru_sym.algebra.present import Presenter
 from gru_sym.algebra.program import Definition, Program, Scan
 from gru_sym.algebra.show import show_definition
@@ -217,12 +219,9 @@ class Stationarity:
         form = NormalForm()
         moving = set(self.inputs)
         for d in self.forward:
-            weight = Var(_bar(d.var), d.var.shape)
-            paired = form.of(Total(weight * d.expr, d.var.shape))
-            for var in variables_of(d.expr) & moving:
-                if any(form.derivative(paired, var, at) for at in positions(var.shape)):
-                    moving.add(d.var)
-                    break
+            weighted = Total(Var(_bar(d.var), d.var.shape) * d.expr, d.var.shape)
+            if any(_has_slope(form, weighted, var) for var in variables_of(d.expr) & moving):
+                moving.add(d.var)
         return frozenset(moving)
 
     def _used(self, var: Var) -> bool:
@@ -252,6 +251,16 @@ class Stationarity:
                 )
                 total = form.ring.add(total, form.derivative(form.of(paired), var, at))
         return total
+
+
+def _has_slope(form: NormalForm, scalar: sp.Expr, var: Var) -> bool:
+    """Whether a derivative is not seen to be zero."""
+    form.ring.allow()
+    try:
+        poly = form.of(scalar)
+        return any(form.derivative(poly, var, at) for at in positions(var.shape))
+    except (TooLargeError, RecursionError, UndefinedError):
+        return True
 
 
 def _bar(var: Var) -> str:
