@@ -6,7 +6,6 @@ import io
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -166,7 +165,6 @@ def test_cold_process_needs_no_torch(tmp_path: Path) -> None:
         "result = run(Path(sys.argv[1]), Console(quiet=True))\n"
         "sys.exit(0 if result.ok else 1)\n"
     )
-    start = time.perf_counter()
     done = subprocess.run(
         [sys.executable, "-c", script, str(tmp_path / "out")],
         capture_output=True,
@@ -175,7 +173,6 @@ def test_cold_process_needs_no_torch(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout == ""
-    assert time.perf_counter() - start < 15
 
 
 # -- with something made wrong ---------------------------------------------------------------------

@@ -117,10 +117,10 @@ LINELESS = {"a megabyte of parentheses", "a thousand definitions"}
 
 @pytest.mark.parametrize("text", (HOSTILE | WRONG).values(), ids=(HOSTILE | WRONG).keys())
 def test_refused(text: str | bytes) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(GruSymError) as caught:
         Cell.parse(text)
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
     error = caught.value
     assert isinstance(error, TextError)
     assert error.message
@@ -190,8 +190,8 @@ def test_outputs() -> None:
 def test_a_thousand_lines() -> None:
     """The limits leave room for what is long and simple."""
     lines = [f"v{k} = tanh(y{k} + y{k + 1})" for k in range(900)]
-    start = time.perf_counter()
+    start = time.process_time()
     cell = Cell.parse("\n".join([*lines, "h_next = v7 * h"]))
     assert len(cell.program.definitions) == 1_801
     assert {v.shape for v in cell.program.variables} == {(("H",),)}
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5

@@ -150,11 +150,11 @@ def test_opened_and_closed(ring: Ring) -> None:
 @pytest.mark.parametrize("pairs", [3, 40])
 def test_growth_has_an_end(ring: Ring, pairs: int) -> None:
     """What grows without bound is refused, and quickly."""
-    start = time.perf_counter()
+    start = time.process_time()
     poly = ring.add(*(var(ring, f"x{k}") for k in range(pairs)))
     with pytest.raises(TooLargeError):
         product(ring, *[poly] * 5_000)
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10
 
 
 def test_too_many_relabellings(ring: Ring) -> None:
