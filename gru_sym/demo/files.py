@@ -16,9 +16,9 @@ __all__ = [
     "DEFAULT_DIRECTORY",
     "FILES",
     "TITLES",
+    "claim_directory",
     "derivation_latex",
     "derivation_text",
-    "refuse_foreign",
     "write_files",
 ]
 
@@ -42,21 +42,22 @@ TITLES: Mapping[str, str] = {
 """The derivatives that are shown, and how they are called."""
 
 
-def refuse_foreign(directory: Path) -> None:
-    """Raise where nothing must be written, so that no file of someone else's is lost.
+def claim_directory(directory: Path) -> None:
+    """Make the directory, and raise where nothing must be written: no file of others is lost.
 
     Raises:
-        DataError: the path is not a directory, cannot be read, or holds more than :data:`FILES`.
+        DataError: the path is no directory, cannot be made or read, or holds more than :data:`FILES`.
     """
     mend = "name another directory, new or empty: -o DIR"
     try:
         if not directory.exists():
+            directory.mkdir(parents=True)  # now, and not when all the work is done
             return
         if not directory.is_dir():
             raise DataError(f"{directory} is not a directory", mend=mend)
         entries = sorted(directory.iterdir())
     except OSError as error:
-        raise DataError(f"cannot read {directory}: {error.strerror}", mend=mend) from error
+        raise DataError(f"cannot use {directory}: {error.strerror}", mend=mend) from error
     for path in entries:
         if path.name not in FILES or path.is_symlink() or not path.is_file():
             raise DataError(

@@ -19,9 +19,9 @@ from gru_sym.codegen.compile import Compiled, compile
 from gru_sym.codegen.functions import Array
 from gru_sym.demo.files import (
     TITLES,
+    claim_directory,
     derivation_latex,
     derivation_text,
-    refuse_foreign,
     write_files,
 )
 from gru_sym.demo.page import Page
@@ -49,7 +49,7 @@ def run(directory: Path, console: Console) -> DemoResult:
     Raises:
         DataError: the directory holds other files, or cannot be written.
     """
-    refuse_foreign(directory)
+    claim_directory(directory)
     page = Page(console)
     start = time.perf_counter()
 
