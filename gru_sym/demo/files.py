@@ -46,7 +46,7 @@ def claim_directory(directory: Path) -> None:
     """Make the directory, and raise where nothing must be written: no file of others is lost.
 
     Raises:
-        DataError: the path is no directory, cannot be made or read, or holds more than :data:`FILES`.
+        DataError: the path cannot be a directory, or holds more than :data:`FILES`.
     """
     mend = "name another directory, new or empty: -o DIR"
     try:
