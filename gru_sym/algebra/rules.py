@@ -25,6 +25,10 @@ class Elementwise(sp.Function):
     is_commutative = True
     nargs = 1
 
+    def __reduce_ex__(self, _protocol: object) -> tuple[Callable[..., Expr], tuple[str, Expr]]:
+        # The classes stand in FUNCTIONS, where pickle does not look.
+        return apply, (self.func.__name__, self.args[0])
+
     @property
     def rule(self) -> "Rule":
         """The row of the table that describes this function."""
