@@ -104,7 +104,7 @@ def _decode(given: str | bytes) -> str:
         text = given
     else:
         if len(given) > 4 * MAX_CHARACTERS:  # a character has at most four bytes
-            raise _too_long(f"{len(given):,} bytes")
+            raise _too_long()
         try:
             text = given.decode("utf-8")
         except UnicodeDecodeError as error:
@@ -116,7 +116,7 @@ def _decode(given: str | bytes) -> str:
                 source=good,
             ) from None
     if len(text) > MAX_CHARACTERS:
-        raise _too_long(f"{len(text):,} characters")
+        raise _too_long()
     source = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     bad = _FORBIDDEN.search(source)
     if bad:
@@ -133,9 +133,9 @@ def _decode(given: str | bytes) -> str:
     return source
 
 
-def _too_long(size: str) -> LimitError:
+def _too_long() -> LimitError:
     return LimitError(
-        f"the text has {size}; the limit is {MAX_CHARACTERS:,} characters",
+        f"the text is longer than {MAX_CHARACTERS:,} characters",
         mend="a cell is a few lines of equations: split the text, or check that it is one",
     )
 
