@@ -4,9 +4,7 @@ Arrays are called as the cell's symbols: ``W_z`` in the file of parameters, ``h`
 states, ``W_z_bar`` and ``h_bar`` in the result.
 """
 
-import contextlib
 import os
-import tempfile
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from gru_sym.atomic import writing
 from gru_sym.cells.equations import Cell
 from gru_sym.codegen.compile import compile
 from gru_sym.errors import DataError
@@ -100,7 +99,8 @@ def grad_files(
     run = compile(cell)
     trajectory, grads = run.gradients(params, inputs, states, cotangent)
     arrays = {"hs": trajectory.hs, **grads}
-    _write(out, arrays)
+    with writing(out) as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]
     return GradSummary(
         cell=cell.name,
         out=out,
@@ -139,30 +139,3 @@ def _load(file: BinaryIO) -> Array | dict[str, Array]:
         return loaded
     with loaded:
         return {name: loaded[name] for name in loaded.files}
-
-
-def _write(out: Path, arrays: Mapping[str, Array]) -> None:
-    """Write an ``.npz`` beside its place, then move it there: no half file is ever seen."""
-    try:
-        descriptor, temporary = tempfile.mkstemp(dir=out.parent, prefix=f".{out.name}.")
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                np.savez(file, **dict(arrays))  # type: ignore[arg-type]
-            Path(temporary).chmod(0o666 & ~_umask())
-            Path(temporary).replace(out)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                Path(temporary).unlink()
-            raise
-    except OSError as error:
-        raise DataError(
-            f"cannot write {out}: {error.strerror or error}",
-            mend="give a path in a directory that exists and can be written",
-        ) from error
-
-
-def _umask() -> int:
-    """The permissions that new files do not get; a temporary file is more private than that."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -93,12 +93,25 @@ def rng() -> np.random.Generator:
 
 
 @pytest.fixture(scope="session")
-def torch() -> ModuleType:
-    """PyTorch, for cross-checks; a skip where it is absent, a failure under CI_REQUIRE_PEERS=1."""
-    try:
-        return importlib.import_module("torch")
-    except ModuleNotFoundError as error:
-        reason = f"PyTorch is not installed ({error}); pip install torch==2.13.0"
-        if os.environ.get("CI_REQUIRE_PEERS") == "1":
-            pytest.fail(f"CI_REQUIRE_PEERS=1, but {reason}")
-        pytest.skip(reason)
+def peer() -> Callable[[str], ModuleType]:
+    """``peer("torch")``: an optional library; a skip where it is absent.
+
+    Under CI_REQUIRE_PEERS=1 its absence is a failure.
+    """
+
+    def find(name: str) -> ModuleType:
+        try:
+            return importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            reason = f"{name} is not installed ({error})"
+            if os.environ.get("CI_REQUIRE_PEERS") == "1":
+                pytest.fail(f"CI_REQUIRE_PEERS=1, but {reason}")
+            pytest.skip(reason)
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def torch(peer: Callable[[str], ModuleType]) -> ModuleType:
+    """PyTorch, for cross-checks."""
+    return peer("torch")

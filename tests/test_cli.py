@@ -83,7 +83,9 @@ def write_arrays(cell: Cell, folder: Path, rng: np.random.Generator) -> dict[str
 # -- help and version --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("command", ["", "cells", "derive", "prove", "check", "grad", "demo"])
+@pytest.mark.parametrize(
+    "command", ["", "cells", "derive", "prove", "check", "codegen", "bench", "grad", "demo"]
+)
 def test_help(command: str) -> None:
     result = gru_sym(*command.split(), "--help")
     assert result.exit_code == 0

@@ -1,10 +1,14 @@
 """The functions that generated code carries along."""
 
+import inspect
+import math
+
 import mpmath
 import numpy as np
 import pytest
 
 from gru_sym.codegen import functions
+from gru_sym.codegen.backends.layout import WIDTH
 
 EXACT = {
     "sigmoid": lambda a: 1 / (1 + mpmath.exp(-a)),
@@ -29,7 +33,53 @@ every_function = pytest.mark.parametrize("name", EXACT)
 def test_exact_to_the_last_bits(name: str) -> None:
     with mpmath.workdps(400):
         truth = np.array([float(EXACT[name](mpmath.mpf(a))) for a in POINTS])
-    assert np.allclose(getattr(functions, name)(POINTS), truth, rtol=1e-14, atol=0)
+    found = getattr(functions, name)(POINTS)
+    normal = (truth == 0) | (np.abs(truth) >= np.finfo(float).tiny)
+    least = {"sigmoid": 4e-308}.get(name, 0.0)  # what stands for all that is no normal number
+    assert np.allclose(found[normal], truth[normal], rtol=1e-14, atol=least)
+    assert np.all(np.abs(found[~normal]) <= max(least, np.finfo(float).tiny))
+
+
+def test_a_pair_is_a_gate_and_its_complement() -> None:
+    points = POINTS[(POINTS > -700) & (POINTS < 700)]
+    gate, rest = functions.sigmoid_pair(points)
+    with mpmath.workdps(400):
+        for a, z, c in zip(points, gate, rest, strict=True):
+            assert math.isclose(z, 1 / (1 + mpmath.exp(-a)), rel_tol=1e-15)
+            assert math.isclose(c, 1 / (1 + mpmath.exp(mpmath.mpf(a))), rel_tol=1e-15)
+    for extreme in (-1e4, 1e4):
+        assert np.all(np.isfinite(functions.sigmoid_pair(np.array([extreme]))))
+
+
+def test_the_slope_of_tanh_does_not_cancel() -> None:
+    points = np.array([-300.0, -40.0, -19.0, -1e-9, 0.0, 0.5, 20.0, 354.0])
+    with mpmath.workdps(400):
+        for a, slope in zip(points, functions.tanh_slope(points), strict=True):
+            assert math.isclose(slope, 1 / mpmath.cosh(mpmath.mpf(a)) ** 2, rel_tol=4e-15)
+
+
+@every_function
+def test_the_result_goes_where_it_is_asked_for(name: str) -> None:
+    out = np.empty_like(POINTS)
+    found = getattr(functions, name)(POINTS, out=out)
+    assert found is out
+    assert np.array_equal(out, getattr(functions, name)(POINTS))
+
+
+def test_the_source_fits_into_generated_code() -> None:
+    for name in functions.__all__[1:]:
+        source = inspect.getsource(getattr(functions, name))
+        assert max(map(len, source.splitlines())) <= WIDTH, name
+
+
+def test_memory_gives_arrays_that_do_not_overlap() -> None:
+    new = functions.memory(np.dtype(float), 2 * 3 * 5 + 7 + 32)
+    first, second = new(2, 3, 5), new(7)
+    first[...] = 1
+    second[...] = 2
+    assert first.shape == (2, 3, 5)
+    assert np.all(first == 1)
+    assert np.shares_memory(first.base, second.base)
 
 
 @every_function

@@ -3,30 +3,23 @@
 What a command needs is imported within it, so that ``gru-sym --help`` answers at once.
 """
 
-import errno
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from gru_sym import __version__
 from gru_sym.cli import output
+from gru_sym.cli.bench import bench_command
 from gru_sym.cli.ending import Commands
-from gru_sym.errors import DataError, TextError
-
-if TYPE_CHECKING:
-    from gru_sym.cells.equations import Cell
+from gru_sym.cli.source import load_cell, once, read, reading
 
 __all__ = ["KINDS", "main"]
 
 KINDS = ("vjp", "jvp", "jacobian", "bptt", "hvp")
 """As :data:`gru_sym.derive.describe.KINDS`, which would load SymPy."""
 
-LONGEST_TEXT = 4 * 100_000
-"""Bytes that are read of a text: one more than this is refused by the parser in any encoding."""
+BACKENDS = ("numpy", "numba", "torch", "jax", "mpmath", "arb")
+"""As :data:`gru_sym.codegen.backends.table.BACKENDS`, which would load SymPy."""
 
 FALSE = 1
 """The exit status where a claim is false, or could not be proved."""
@@ -60,13 +53,13 @@ def _cells(cell: str | None, as_json: bool) -> None:
     from gru_sym.cells import names
 
     if cell is not None:
-        found = _load(cell)
+        found = load_cell(cell)
         if as_json:
             output.print_json(output.about_cell(found))
         else:
             click.echo(found.document.source, nl=not found.document.source.endswith("\n"))
         return
-    every = [_load(name) for name in names()]
+    every = [load_cell(name) for name in names()]
     if as_json:
         output.print_json([output.about_cell(found) for found in every])
     else:
@@ -99,7 +92,7 @@ def _derive(cell: str, of: str, wrt: tuple[str, ...], form: str | None, as_json:
         raise click.UsageError(f"--json and --format {form} exclude each other")
     from gru_sym.derive.describe import select, text, to_json
 
-    found = _load(cell)
+    found = load_cell(cell)
     if form == "latex":
         from gru_sym.latex.printer import latex_derivation
 
@@ -130,8 +123,8 @@ def _prove(cell: str, equals: str | None, map_file: str | None, as_json: bool) -
     """
     if map_file is not None and equals is None:
         raise click.UsageError("--map says how two cells correspond: it needs --equals CELL2")
-    _once(cell, equals, map_file)
-    found = _load(cell)
+    once(cell, equals, map_file)
+    found = load_cell(cell)
     if equals is None:
         from gru_sym.prove.vjp import prove_vjp
 
@@ -139,9 +132,9 @@ def _prove(cell: str, equals: str | None, map_file: str | None, as_json: bool) -
     else:
         from gru_sym.prove.equivalent import prove_equivalent
 
-        other = _load(equals)
-        mapping = _read(map_file) if map_file else b""
-        with _reading(map_file or ""):
+        other = load_cell(equals)
+        mapping = read(map_file) if map_file else b""
+        with reading(map_file or ""):
             proof = prove_equivalent(found, other, mapping)
     if as_json:
         output.print_json(proof.to_json())
@@ -164,17 +157,58 @@ def _check(cell: str, file: str, as_json: bool) -> int:
     of an activation in the definition of z is called a_z. Exit status
     1 when a line is wrong or could not be proved.
     """
-    _once(cell, file)
-    found = _load(cell)
+    once(cell, file)
+    found = load_cell(cell)
     from gru_sym.prove.check import check
 
-    with _reading(file):
-        report = check(found, _read(file))
+    with reading(file):
+        report = check(found, read(file))
     if as_json:
         output.print_json(report.to_json())
     else:
         output.print_answer(str(report))
     return 0 if report.verdict in {"right", "incomplete"} else FALSE
+
+
+@main.command(
+    "codegen",
+    epilog=_examples(
+        "gru-sym codegen gru -o gru.py && python gru.py",
+        "gru-sym codegen my.cell --backend torch -o my_cell.py",
+    ),
+)
+@click.argument("cell")
+@click.option(
+    "--backend",
+    type=click.Choice(BACKENDS),
+    default="numpy",
+    show_default=True,
+    help="What the module is written for; it need not be installed.",
+)
+@click.option("-o", "--out", metavar="FILE", help="The file to write.  [default: standard output]")
+@_json
+def _codegen(cell: str, backend: str, out: str | None, as_json: bool) -> None:
+    """Write CELL and its gradients as a module that stands alone.
+
+    The module has forward and backward through time, with the passes that make them fast, and needs
+    nothing but the backend's library. Run as a program, it checks its own gradients.
+    """
+    found = load_cell(cell)
+    from gru_sym.codegen.backends.table import module_source
+
+    source = module_source(found, backend)
+    if out is not None:
+        from gru_sym.atomic import writing
+
+        with writing(Path(out)) as file:
+            file.write(source.encode())
+    if as_json:
+        document = {"cell": found.name, "backend": backend, "out": out, "source": source}
+        output.print_json(document)
+    elif out is None:
+        click.echo(source, nl=False)
+    else:
+        click.echo(f"wrote {out}", err=True)
 
 
 @main.command("grad", epilog=_examples("gru-sym grad gru --params P.npz --inputs X.npy -o OUT.npz"))
@@ -208,7 +242,7 @@ def _grad(
     OUT.npz holds hs (the outputs), NAME_bar for each parameter and input, and STATE_bar for each
     initial state.
     """
-    found = _load(cell)
+    found = load_cell(cell)
     from gru_sym.grad import grad_files
 
     summary = grad_files(found, params, inputs, state, cotangent, out)
@@ -242,55 +276,4 @@ def _demo(out: str, as_json: bool) -> int:
     return 0 if result.ok else FALSE
 
 
-# -- what is read ------------------------------------------------------------------------------
-
-
-def _load(source: str) -> "Cell":
-    """The cell that an argument names: built in, in a file, or on standard input."""
-    from gru_sym.cells import Cell, names
-    from gru_sym.cells import cell as builtin
-    from gru_sym.cells.naming import did_you_mean
-
-    if source in names():
-        return builtin(source)
-    try:
-        text = _read(source)
-    except OSError as error:
-        if error.errno not in {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG}:
-            raise
-        hint = did_you_mean(source, names())
-        if "=" in source:
-            hint = "Equations are read from a file, or from standard input as the cell `-`."
-        raise DataError(
-            f"there is no built-in cell and no file `{source}`",
-            mend=f"{hint} The built-in cells are {', '.join(names())}".lstrip(),
-        ) from None
-    with _reading(source):
-        return Cell.parse(text, name="cell" if source == "-" else Path(source).stem)
-
-
-def _read(source: str) -> bytes:
-    if "\0" in source:
-        raise DataError("a path cannot hold a NUL character", mend="give the path of a file")
-    if source != "-":
-        with Path(source).open("rb") as file:
-            return file.read(LONGEST_TEXT + 1)
-    if sys.stdin is None:
-        raise DataError("standard input is closed", mend="pipe the text to it")
-    return sys.stdin.buffer.read(LONGEST_TEXT + 1)
-
-
-@contextmanager
-def _reading(source: str) -> Iterator[None]:
-    """Errors at a place of a text say in which text."""
-    try:
-        yield
-    except TextError as error:
-        if error.place is not None:
-            error.add_note("standard input" if source == "-" else source)
-        raise
-
-
-def _once(*sources: str | None) -> None:
-    if sources.count("-") > 1:
-        raise click.UsageError("standard input can be read once: give one `-`, and paths else")
+main.add_command(bench_command)

@@ -1,4 +1,4 @@
-"""From a cell to running code: schedule, printer, compile; the backends are one table.
+"""From a cell to code: plan, passes, backends (one table), compile.
 
 >>> from gru_sym import cells
 >>> import numpy as np
@@ -14,7 +14,8 @@ from typing import overload
 
 from gru_sym.cells.equations import Cell
 from gru_sym.cells.network import Network
-from gru_sym.codegen.compile import BACKENDS, Compiled
+from gru_sym.codegen.backends.table import BACKENDS, module_source
+from gru_sym.codegen.compile import Compiled
 from gru_sym.codegen.compile import compile as _compile_cell
 from gru_sym.codegen.network import CompiledNetwork, NetworkTrajectory, compile_network
 from gru_sym.codegen.trajectory import Trajectory
@@ -26,6 +27,7 @@ __all__ = [
     "NetworkTrajectory",
     "Trajectory",
     "compile",
+    "module_source",
 ]
 
 
@@ -38,10 +40,11 @@ def compile(cell: Cell | Network, backend: str = "numpy") -> Compiled | Compiled
 
     Args:
         cell: a cell, or a network of layers in one or two directions.
-        backend: ``numpy``.
+        backend: a row of :data:`BACKENDS`, such as ``numpy``.
 
     Raises:
         UnsupportedError: there is no such backend.
+        MissingLibraryError: its library is not installed.
     """
     if isinstance(cell, Network):
         return compile_network(cell, backend)

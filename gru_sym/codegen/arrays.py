@@ -101,7 +101,7 @@ def check_upstream(trajectory: Trajectory, hs_bar: Named) -> dict[Var, Array]:
     cell, T, B = trajectory.cell, trajectory.T, trajectory.B
     outputs = (*cell.states, *cell.extra)
     if hs_bar is None:
-        hs_bar = np.zeros(_seen(trajectory, cell.states[0]), trajectory.dtype)
+        hs_bar = np.zeros(_seen(trajectory, cell.states[0]))
         hs_bar[-1] = 1
     if not isinstance(hs_bar, Mapping):
         hs_bar = {str(cell.states[0].name): hs_bar}

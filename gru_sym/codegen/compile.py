@@ -7,7 +7,7 @@ cell's text only names go into it, which the grammar keeps to identifiers.
 import builtins
 import hashlib
 import linecache
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
@@ -16,26 +16,21 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gru_sym.algebra.program import Scan
 from gru_sym.cells.equations import Cell
-from gru_sym.cells.naming import did_you_mean
 from gru_sym.codegen.arrays import Named, check_forward, check_upstream
+from gru_sym.codegen.backends.cached import imported
+from gru_sym.codegen.backends.table import Backend, backend_of, module_source, require
 from gru_sym.codegen.functions import Array
-from gru_sym.codegen.printer import NumpyPrinter
+from gru_sym.codegen.jacobian import jacobian_source
 from gru_sym.codegen.trajectory import Trajectory
-from gru_sym.derive.bptt import bptt, unrolled
-from gru_sym.derive.jacobian import jacobian
-from gru_sym.derive.paths import Jacobian
+from gru_sym.derive.bptt import up_of
 from gru_sym.derive.vjp import cotangent_of
-from gru_sym.errors import UnsupportedError
+from gru_sym.errors import DataError, UnsupportedError
 
-__all__ = ["BACKENDS", "Compiled", "PathKey", "compile"]
+__all__ = ["Compiled", "PathKey", "compile"]
 
 PathKey: TypeAlias = tuple[str, str, str]
 """Next state, state, the path's name: ``("h_next", "h", "update")``."""
-
-BACKENDS: Mapping[str, Callable[[], NumpyPrinter]] = MappingProxyType({"numpy": NumpyPrinter})
-"""Backend → what prints a module for it."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -43,19 +38,19 @@ class Compiled:
     """A cell as running code; made by :func:`compile`.
 
     Arrays are time-first: ``xs`` (T, B, I), ``hs`` (T, B, H). Without a batch, ``xs`` (T, I), no
-    result has the axis B. The arrays' common type is kept (float32, float64, complex); integers
-    become float64.
+    result has the axis B. The arrays' common type is kept (float32, float64; with NumPy complex
+    too); integers become float64.
 
     Attributes:
         cell: the cell.
         backend: the backend's name.
-        source: the generated module, with the functions ``forward`` and ``backward``.
+        source: the generated module, with the functions ``forward`` and ``backward``: the text that
+            ``gru-sym codegen`` writes.
     """
 
     cell: Cell
     backend: str
     source: str
-    _backward_scan: Scan
     _functions: Mapping[str, Any] = field(repr=False)
 
     def forward(
@@ -74,10 +69,19 @@ class Compiled:
             DataError: an array is missing, unknown, of a wrong shape or type, empty or not finite.
         """
         given = check_forward(self.cell, params, xs, h0)
-        found, _ = self._functions["forward"](
-            given.values, given.initial, given.T, given.B, given.sizes, given.dtype
-        )
-        stored = MappingProxyType(given.values | found)
+        row = self._row
+        if given.dtype.kind not in row.kinds:
+            raise DataError(
+                f"the backend {row.name} computes with real numbers, the arrays are {given.dtype}",
+                mend="give real arrays, or use the backend numpy",
+            )
+        with row.precision(given.dtype):
+            inputs = [row.native(given.values[str(v.name)]) for v in self.cell.inputs] or [given.T]
+            states = [row.native(given.initial[str(v.name)]) for v in self.cell.states]
+            params = {str(v.name): row.native(given.values[str(v.name)]) for v in self.cell.params}
+            found = self._functions["forward"](params, *inputs, *states)
+            values = {name: row.array(value) for name, value in found.items()}
+        stored = MappingProxyType(given.values | values)
         return Trajectory(self.cell, given.T, given.B, given.sizes, given.batched, stored)
 
     def backward(self, trajectory: Trajectory, hs_bar: Named = None) -> dict[str, Array]:
@@ -97,28 +101,25 @@ class Compiled:
         Raises:
             DataError: a cotangent is unknown, of a wrong shape or type, or not finite.
         """
-        scan, dtype = self._backward_scan, trajectory.dtype
-        values = dict(trajectory.stored)
-        for var, array in check_upstream(trajectory, hs_bar).items():
-            if var in scan.sequences:
-                values[var.name] = array
-            else:  # of an output that is the same at each step: the cotangents add up
-                total = array.sum(axis=(0, 1))
-                values[var.name] = total if var.shape else total[0]
-        initial = {
-            later.name: np.zeros(trajectory.stored[state.name].shape[1:], dtype)
-            for (later, _), state in zip(scan.carry, self.cell.states, strict=True)
-        }
-        found, last = self._functions["backward"](
-            values, initial, trajectory.T, trajectory.B, trajectory.sizes, dtype
-        )
-        names = [cotangent_of(p).name for p in self.cell.params]
-        grads = {name: np.asarray(found[name], dtype) for name in names}
-        varying = {cotangent_of(v).name: found[cotangent_of(v).name] for v in self.cell.inputs}
+        cell, row = self.cell, self._row
+        upstream = check_upstream(trajectory, hs_bar)
+        ups = [upstream[up_of(v)] for v in cell.states]
+        ups += [upstream[cotangent_of(v)] for v in cell.extra]
+        with row.precision(trajectory.dtype):
+            values = {name: row.native(value) for name, value in trajectory.stored.items()}
+            found = self._functions["backward"](values, values, *map(row.native, ups))
+            grads = {name: row.array(value) for name, value in found.items()}
         if trajectory.batched:
-            return grads | varying | last
-        varying = {name: array[:, 0] for name, array in varying.items()}
-        return grads | varying | {name: array[0] for name, array in last.items()}
+            return grads
+        for v in cell.inputs:
+            grads[str(cotangent_of(v).name)] = grads[str(cotangent_of(v).name)][:, 0]
+        for v in cell.states:
+            grads[str(cotangent_of(v).name)] = grads[str(cotangent_of(v).name)][0]
+        return grads
+
+    @property
+    def _row(self) -> Backend:
+        return backend_of(self.backend)
 
     def gradients(
         self,
@@ -159,20 +160,19 @@ class Compiled:
 
     @cached_property
     def jacobian_source(self) -> str:
-        """The generated module with the function ``jacobian_paths``."""
-        return self._jacobian_code[0]
+        """The generated NumPy module with the function ``jacobian_paths``."""
+        return jacobian_source(self.cell)
 
     @cached_property
-    def _jacobian_code(self) -> tuple[str, Mapping[str, Any]]:
-        cell = self.cell
-        printer = BACKENDS[self.backend]()
-        blocks: Jacobian = jacobian(cell)
-        printer.jacobian(blocks, cell.program, cell.varying)
-        source = printer.module(f"{_title(cell)}: the Jacobian, by path", cell.equations)
-        return source, _run(source, f"{cell.name} jacobian {self.backend}")
+    def _jacobian_functions(self) -> Mapping[str, Any]:
+        return _run(self.jacobian_source, f"{self.cell.name} jacobian")
 
     def _paths(self, trajectory: Trajectory) -> dict[PathKey, Array]:
-        function = self._jacobian_code[1]["jacobian_paths"]
+        if trajectory.dtype.kind not in "fc":
+            raise UnsupportedError(
+                f"Jacobians of numbers of the backend {self.backend}", mend="use the backend numpy"
+            )
+        function = self._jacobian_functions["jacobian_paths"]
         return function(
             trajectory.stored, trajectory.T, trajectory.B, trajectory.sizes, trajectory.dtype
         )
@@ -186,28 +186,17 @@ def compile(cell: Cell, backend: str = "numpy") -> Compiled:
 
     Args:
         cell: any cell.
-        backend: one of :data:`BACKENDS`.
+        backend: a row of :data:`~gru_sym.codegen.backends.table.BACKENDS`.
 
     Raises:
         UnsupportedError: there is no such backend.
+        MissingLibraryError: its library is not installed.
     """
-    if backend not in BACKENDS:
-        hint = did_you_mean(backend, BACKENDS)
-        raise UnsupportedError(
-            f"there is no backend {backend}",
-            mend=f"{hint} The backends are {', '.join(BACKENDS)}".strip(),
-        )
-    forward, backward = unrolled(cell), bptt(cell)
-    printer = BACKENDS[backend]()
-    printer.scan("forward", forward, (*cell.states, *(d.var for d in cell.program)))
-    printer.scan("backward", backward, ())
-    source = printer.module(f"{_title(cell)}: forward, and backward through time", cell.equations)
-    functions = _run(source, f"{cell.name} {backend}")
-    return Compiled(cell, backend, source, backward, functions)
-
-
-def _title(cell: Cell) -> str:
-    return f"{cell.title} ({cell.name})" if cell.title else f"The cell {cell.name}"
+    row = backend_of(backend)
+    require(row)
+    source, title = module_source(cell, backend), f"{cell.name} {backend}"
+    functions = vars(imported(source, title)) if row.on_disk else _run(source, title)
+    return Compiled(cell, backend, source, MappingProxyType(functions))
 
 
 def _run(source: str, title: str) -> Mapping[str, Any]:
@@ -217,4 +206,4 @@ def _run(source: str, title: str) -> Mapping[str, Any]:
     linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
     namespace: dict[str, Any] = {"__name__": f"gru_sym.generated.{digest}"}
     exec(builtins.compile(source, filename, "exec"), namespace)
-    return MappingProxyType(namespace)
+    return namespace

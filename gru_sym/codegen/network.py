@@ -171,7 +171,7 @@ def compile_network(network: Network, backend: str = "numpy") -> CompiledNetwork
 
     Args:
         network: layers in one or two directions.
-        backend: one of :data:`~gru_sym.codegen.compile.BACKENDS`.
+        backend: one of :data:`~gru_sym.codegen.backends.table.BACKENDS`.
 
     Raises:
         UnsupportedError: as of :func:`~gru_sym.codegen.compile.compile`.

@@ -87,27 +87,19 @@ class Scheduler:
 
     Args:
         varying: the variables that have a value for each step and sequence.
-        hoist: whether what does not vary is computed ahead (in ``before``), as a loop wants it.
     """
 
-    def __init__(self, varying: Iterable[Var], *, hoist: bool) -> None:
+    def __init__(self, varying: Iterable[Var]) -> None:
         self.varying = set(varying)
-        self._hoist = hoist
-        self._ahead, self._main = _Stream(), _Stream()
+        self._stream = _Stream()
         self._known: dict[tuple[Expr, Shape, bool], Var] = {}
         self._names: set[str] = set()
 
     @property
-    def before(self) -> list[Statement]:
-        """What is computed once, ahead of the body."""
-        self._ahead.flush()
-        return self._ahead.done
-
-    @property
     def body(self) -> list[Statement]:
-        """What is computed for each step."""
-        self._main.flush()
-        return self._main.done
+        """The statements so far."""
+        self._stream.flush()
+        return self._stream.done
 
     def define(self, definition: Definition) -> None:
         """Schedule ``var = expr``."""
@@ -117,7 +109,7 @@ class Scheduler:
             operands = self._operands(expr)
             if self._varies(operands, expr) == (var in self.varying):
                 self._known[key] = var
-                self._stream(var).apply(Apply(var, expr, operands))
+                self._stream.apply(Apply(var, expr, operands))
                 return
         self._line(var, self._lift(expr))
 
@@ -145,10 +137,7 @@ class Scheduler:
     def _line(self, var: Var, expr: Expr) -> None:
         lacks_rows = var in self.varying and not self._varies_in(expr)
         fill = lacks_rows or (bool(var.shape) and not shape_of(expr)) or not variables_in(expr)
-        self._stream(var).pending.append(Line(var, expr, fill))
-
-    def _stream(self, var: Var) -> _Stream:
-        return self._main if var in self.varying or not self._hoist else self._ahead
+        self._stream.pending.append(Line(var, expr, fill))
 
     def _lift(self, expr: Expr) -> Expr:
         """The expression with each node replaced by a variable that holds its value."""
@@ -161,7 +150,7 @@ class Scheduler:
         if key not in self._known:
             target = self._new(_hint(node), node.shape, varies=varies)
             self._known[key] = target
-            self._stream(target).apply(Apply(target, node, operands))
+            self._stream.apply(Apply(target, node, operands))
         return self._known[key]
 
     def _operands(self, node: Node) -> tuple[Var, ...]:

@@ -1,15 +1,10 @@
-"""Print Scans as a NumPy module: the loop over time, around elementwise functions.
+"""The Jacobian of a step by path as a NumPy module: all steps and sequences at once.
 
-Inside the loop a variable is a row for each sequence of the batch, (B, n); a scalar that varies is
-(B, 1), so that it broadcasts; parameters keep their own shapes. After the loop the rows of all
-steps stand below each other, (T·B, n), so that a sum over time is one product of matrices.
+The rows of T steps and B sequences stand below each other, (T·B, n); a scalar that varies is
+(T·B, 1), so that it broadcasts; parameters keep their own shapes.
 """
 
-import builtins
-import inspect
-import keyword
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import sympy as sp
 
@@ -25,16 +20,36 @@ from gru_sym.algebra.nodes import (
     Total,
     Transpose,
 )
-from gru_sym.algebra.program import Program, Scan
+from gru_sym.algebra.program import Program
+from gru_sym.cells.equations import Cell
+from gru_sym.codegen import functions
+from gru_sym.codegen.backends.naming import RESERVED, quotable
+from gru_sym.codegen.backends.numpy import helper_lines, import_lines
 from gru_sym.codegen.elementwise import HELPERS, function_source, value_source
 from gru_sym.codegen.schedule import ROWS, Apply, Block, Line, Scheduler, Statement
+from gru_sym.derive.jacobian import jacobian
 from gru_sym.derive.paths import Factor, Jacobian, Path
 
-__all__ = ["NumpyPrinter", "quotable", "spell"]
+__all__ = ["jacobian_source"]
 
-_OURS = ("np", "values", "initial", "sizes", "dtype", "found", "last", "paths", "t", "T", "B")
-_TAKEN = frozenset((*_OURS, *HELPERS, *dir(builtins), *keyword.kwlist))
+_OURS = ("np", "values", "sizes", "paths", "rows_", *functions.__all__)
+_TAKEN = frozenset((*_OURS, *HELPERS, *RESERVED))
 _INDENT = "    "
+
+
+def jacobian_source(cell: Cell) -> str:
+    """A module with ``jacobian_paths(values, T, B, sizes, dtype)``.
+
+    ``values`` maps names to arrays: parameters as they are, what varies (T, B, n); ``sizes``
+    dimensions to numbers. It returns (next state, state, path) → (T, B, n, m).
+
+    Raises:
+        UnsupportedError: the cell has too many paths.
+    """
+    title = cell.title or f"The cell {cell.name}"
+    printer = _Printer()
+    printer.jacobian(jacobian(cell), cell.program, cell.varying)
+    return printer.module(f"{title}: the Jacobian, by path", cell.equations)
 
 
 def spell(name: str) -> str:
@@ -42,120 +57,20 @@ def spell(name: str) -> str:
     return f"{name}_" if name in _TAKEN else name
 
 
-def quotable(text: str) -> str:
-    """The text as it may stand in a docstring, whatever is in it."""
-    lines = text.replace("\\", "/").replace('"', "'").splitlines()
-    return "\n".join("".join(c for c in line if c.isprintable()) for line in lines)
-
-
-class NumpyPrinter:
-    """Prints Scans and Jacobians as the functions of one module, then the module.
-
-    Every function takes ``values`` (name → array: parameters as they are, what varies (T, B, n)),
-    the numbers T and B of steps and sequences, ``sizes`` (dimension → number) and ``dtype``.
-    """
-
+class _Printer:
     def __init__(self) -> None:
         self._functions: list[str] = []
         self._elementwise: list[str] = []
         self._sizes: dict[str, None] = {}
-        self._rows = "B"
         self._prefix = ""
-
-    # -- a module ------------------------------------------------------------------------------
 
     def module(self, title: str, equations: str) -> str:
         """The module's source: all functions that were printed, and what they call."""
         body = "\n\n\n".join((*self._elementwise, *self._functions))
-        called = set(re.findall(r"(?<![\w.])(\w+)\(", body))
-        used = [source for name, source in _helper_sources().items() if name in called]
-        head = f'"""{quotable(title)}.\n\n{quotable(equations)}\n"""\n\nimport numpy as np'
-        return "\n\n\n".join((head, *used, body)) + "\n"
-
-    # -- a Scan --------------------------------------------------------------------------------
-
-    def scan(self, name: str, scan: Scan, keep: Iterable[Var]) -> None:
-        """Print ``def name(values, initial, T, B, sizes, dtype)``.
-
-        It returns two dictionaries: what was asked for (``keep``, of the step, for all t; and the
-        outputs of ``after``), and the carried variables as they left the last turn.
-
-        Args:
-            name: of the function.
-            scan: what to print; its ``before`` is empty, or computed by rows too.
-            keep: the variables of the step whose values for all t are wanted.
-        """
-        self._sizes, self._prefix = {}, name
-        keep = tuple(keep)
-        enters = tuple(enter for enter, _ in scan.carry)
-        stored = {v for v in scan.after.inputs if v in scan.step.variables or v in enters}
-        stored = {v for v in (*keep, *stored) if v in scan.sequences}
-        stored -= {v for v in scan.step.inputs if v not in enters}
-
-        loop = Scheduler(scan.sequences, hoist=True)
-        for d in scan.step:
-            loop.define(d)
-        self._rows = "B"
-        ahead = self._statements(loop.before, loop.varying)
-        turn = self._turn(scan, loop, stored)
-        self._rows = "T * B"
-        after = self._after(scan, stored)
-
-        read = [v for v in scan.step.inputs if v in scan.sequences and v not in enters]
-        fixed = dict.fromkeys(
-            v
-            for part in (scan.step, scan.after)
-            for v in part.inputs
-            if v not in scan.sequences and v not in scan.step.as_mapping
-        )
-        lines = [f"{spell(v.name)} = values[{v.name!r}]" for v in fixed]
-        lines += [f"{_all(v)} = values[{v.name!r}]" for v in read]
-        lines += [f"{_all(v)} = np.empty({self._stacked(v)}, dtype)" for v in _ordered(stored)]
-        lines += [f"{spell(v.name)} = initial[{v.name!r}]" for v in enters]
-        lines += ahead
-        lines.append(f"for t in {'reversed(range(T))' if scan.reverse else 'range(T)'}:")
-        lines += [_INDENT + line for line in turn or ["pass"]]
-        lines += _dictionary("last", {o.name: spell(e.name) for e, o in scan.carry})
-        lines += after
-        found = {v.name: _all(v) if v in stored else spell(v.name) for v in keep}
-        found |= {v.name: self._result(scan, v) for v in scan.after.outputs}
-        lines += _dictionary("found", found)
-        lines.append("return found, last")
-        self._function(name, "values, initial, T, B, sizes, dtype", lines)
-
-    def _turn(self, scan: Scan, loop: Scheduler, stored: set[Var]) -> list[str]:
-        enters = {enter for enter, _ in scan.carry}
-        lines = [
-            f"{spell(v.name)} = {_all(v)}[t]"
-            for v in scan.step.inputs
-            if v in scan.sequences and v not in enters
-        ]
-        lines += [f"{_all(v)}[t] = {spell(v.name)}" for v in _ordered(stored & enters)]
-        lines += self._statements(loop.body, loop.varying)
-        lines += [f"{_all(v)}[t] = {spell(v.name)}" for v in _ordered(stored - enters)]
-        for enter, leave in scan.carry:
-            value = spell(leave.name)
-            if leave not in loop.varying:
-                value = f"{self._zeros(enter.shape, varies=True)} + {value}"
-            lines.append(f"{spell(enter.name)} = {value}")
-        return lines
-
-    def _after(self, scan: Scan, stored: set[Var]) -> list[str]:
-        if not scan.after.outputs:
-            return []
-        lines = ["# All steps at once: the rows of T steps and B sequences below each other."]
-        for v in scan.after.inputs:
-            if v in scan.sequences:
-                source = _all(v) if v in stored or v in scan.step.inputs else f"values[{v.name!r}]"
-                lines.append(f"{spell(v.name)} = {source}.reshape({self._flat(v.shape)})")
-        rows = Scheduler(scan.sequences, hoist=False)
-        for d in scan.after:
-            rows.define(d)
-        return lines + self._statements(rows.body, rows.varying)
-
-    def _result(self, scan: Scan, var: Var) -> str:
-        text = spell(var.name)
-        return f"{text}.reshape({self._stacked(var)})" if var in scan.sequences else text
+        lines = body.splitlines()
+        head = f'"""{quotable(title)}.\n\n{quotable(equations)}\n"""\n'
+        used = helper_lines(lines)
+        return "\n".join([head, *import_lines([*used, *lines]), "", "", *used, *lines]) + "\n"
 
     # -- the Jacobian --------------------------------------------------------------------------
 
@@ -164,8 +79,8 @@ class NumpyPrinter:
 
         It returns (next state, state, path) → (T, B, n, m).
         """
-        self._sizes, self._prefix, self._rows = {}, "jacobian", "T * B"
-        rows = Scheduler(varying, hoist=False)
+        self._sizes, self._prefix = {}, "jacobian"
+        rows = Scheduler(varying)
         products: list[tuple[tuple[str, str, str], str, tuple[Dim, Dim]]] = []
         for (after, state), paths in jacobian.blocks.items():
             for path in paths:
@@ -321,13 +236,10 @@ class NumpyPrinter:
     def _flat(self, shape: Shape) -> str:
         return f"T * B, {self._count(shape) or '1'}"
 
-    def _stacked(self, var: Var) -> str:
-        return f"(T, B, {self._count(var.shape) or '1'})"
-
     def _zeros(self, shape: Shape, *, varies: bool) -> str:
         count = self._count(shape)
         if varies:
-            return f"np.zeros(({self._rows}, {count or '1'}), dtype)"
+            return f"np.zeros((T * B, {count or '1'}), dtype)"
         return f"np.zeros(({count}{',' if len(shape) == 1 else ''}), dtype)"
 
     def _function(self, name: str, args: str, lines: list[str]) -> None:
@@ -362,28 +274,3 @@ def _axis(var: Var, rows: Scheduler, *, row: bool) -> str:
     if not var.shape:
         return text
     return f"{text}[None, :]" if row else f"{text}[:, None]"
-
-
-def _all(var: Var) -> str:
-    """The name of the array that holds a variable for all t."""
-    return f"{var.name}_all_"
-
-
-def _ordered(variables: Iterable[Var]) -> list[Var]:
-    return sorted(variables, key=lambda v: str(v.name))
-
-
-def _dictionary(name: str, items: dict[str, str]) -> list[str]:
-    if not items:
-        return [f"{name} = {{}}"]
-    inside = [f"{_INDENT}{key!r}: {value}," for key, value in items.items()]
-    if len(items) == 1:
-        return [f"{name} = {{{inside[0].strip().rstrip(',')}}}"]
-    return [f"{name} = {{", *inside, "}"]
-
-
-def _helper_sources() -> dict[str, str]:
-    return {
-        name: inspect.getsource(helper).replace(": Array", "").replace(" -> Array", "").rstrip()
-        for name, helper in HELPERS.items()
-    }

@@ -1,0 +1,145 @@
+"""Generated code laid out as ruff's formatter would: no line is longer than 88 columns."""
+
+import itertools
+import re
+
+__all__ = ["WIDTH", "indented", "tidy"]
+
+WIDTH = 88
+"""Columns of generated code: what ruff takes by default."""
+
+_STEP = 4
+_OPEN, _CLOSE = "([{", ")]}"
+# Operators by how loosely they bind: a long expression is broken at the loosest.
+_OPERATORS = ((" + ", " - "), (" * ", " / ", " @ "))
+
+
+def indented(lines: list[str], by: int = 1) -> list[str]:
+    """The lines, deeper."""
+    return [(" " * (_STEP * by) + line) if line else line for line in lines]
+
+
+def tidy(lines: list[str]) -> str:
+    """Lines as a module's text."""
+    quoted = False
+    found: list[str] = []
+    for line in lines:
+        within = quoted
+        if line.count('"""') % 2:
+            quoted = not quoted
+        within = within or quoted or line.lstrip().startswith('"""')
+        found += [line] if within else _broken(line)
+    text = "\n".join(found) + "\n"
+    return re.sub(r"(?m)\n\n(\n+)(?=    )", "\n\n", text)  # one empty line within a function
+
+
+def _broken(line: str) -> list[str]:
+    """A line in parts of at most :data:`WIDTH` columns, where that can be."""
+    if len(line) <= WIDTH:
+        return [line]
+    indent = line[: len(line) - len(line.lstrip())]
+    code = line.lstrip()
+    if code.startswith("#"):
+        return _comment(code, indent)
+    signature = re.fullmatch(r"(def \w+)\((.*)\)( -> .*:)", code)
+    if signature:
+        return _bracket(f"{signature[1]}(", signature[2], f"){signature[3]}", indent)
+    assigned = re.match(r"([\w\[\]., ]+? (?:[-+*/@]=|=)|return|assert) ", code)
+    head = assigned[0] if assigned else ""
+    return _value(head, code[len(head) :], "", indent)
+
+
+def _comment(code: str, indent: str) -> list[str]:
+    words = code.split(" ")
+    found, line = [], indent + words[0]
+    for word in words[1:]:
+        if len(line) + 1 + len(word) > WIDTH:
+            found.append(line)
+            line = f"{indent}#     {word}"
+        else:
+            line = f"{line} {word}"
+    return [*found, line]
+
+
+def _value(head: str, value: str, tail: str, indent: str) -> list[str]:
+    """``head value tail``, broken inside of value."""
+    whole = f"{indent}{head}{value}{tail}"
+    if len(whole) <= WIDTH:
+        return [whole]
+    parts = _operands(value)
+    call = re.fullmatch(r"\((.*)\)(\.\w+\([\w, -]*\))", value)
+    if call and len(parts) == 1:
+        return _bracket(f"{head}(", call[1], f"){call[2]}{tail}", indent)
+    if len(parts) > 1:
+        inner = indent + " " * _STEP
+        lines = [f"{indent}{head}("]
+        for operator, operand in parts:
+            lines += _value(operator, operand, "", inner)
+        return [*lines, f"{indent}){tail}"]
+    start = _last_bracket(value)
+    if start is None:
+        return [whole]
+    return _bracket(
+        f"{head}{value[: start + 1]}", value[start + 1 : -1], f"{value[-1]}{tail}", indent
+    )
+
+
+def _bracket(head: str, inside: str, tail: str, indent: str) -> list[str]:
+    """A call or a tuple: its items on one line of their own, or on one each."""
+    inner = indent + " " * _STEP
+    items = _items(inside)
+    one = f"{inner}{inside}"
+    if len(one) <= WIDTH:
+        return [f"{indent}{head}", one, f"{indent}{tail}"]
+    lines = [f"{indent}{head}"]
+    if re.search(r"(?<![\w\])])\($", head) and items == [inside]:  # they group: a comma would
+        for operator, operand in _operands(inside):  # make a tuple
+            lines += _value(operator, operand, "", inner)
+        return [*lines, f"{indent}{tail}"]
+    for item in items:
+        lines += _value("", item, ",", inner)
+    return [*lines, f"{indent}{tail}"]
+
+
+def _depths(text: str) -> list[int]:
+    """How deep in brackets each character stands; a bracket stands outside of itself."""
+    found, depth = [], 0
+    for char in text:
+        depth -= char in _CLOSE
+        found.append(depth)
+        depth += char in _OPEN
+    return found
+
+
+def _items(text: str) -> list[str]:
+    """The items of a list, at its commas."""
+    depths = _depths(text)
+    cuts = [k for k, char in enumerate(text) if char == "," and depths[k] == 0]
+    ends = [*cuts, len(text)]
+    starts = [0, *(k + 1 for k in cuts)]
+    return [t for a, b in zip(starts, ends, strict=True) if (t := text[a:b].strip())]
+
+
+def _operands(text: str) -> list[tuple[str, str]]:
+    """(operator, operand) at the loosest operators; one pair where there are none."""
+    depths = _depths(text)
+    for operators in _OPERATORS:
+        cuts = [
+            k
+            for k in range(len(text))
+            if depths[k] == 0 and any(text.startswith(op, k) for op in operators)
+        ]
+        if cuts:
+            bounds = [*cuts, len(text)]
+            found = [("", text[: cuts[0]])]
+            found += [(text[a + 1 : a + 3], text[a + 3 : b]) for a, b in itertools.pairwise(bounds)]
+            return found
+    return [("", text)]
+
+
+def _last_bracket(text: str) -> int | None:
+    """Where the bracket opens that closes at the end of the text."""
+    if not text or text[-1] not in _CLOSE:
+        return None
+    depths = _depths(text)
+    return max(k for k in range(len(text) - 1) if text[k] in _OPEN and depths[k] == depths[-1])

@@ -1,0 +1,81 @@
+"""What a compiled loop consists of: blocks of lines for one row, products, copies.
+
+A row is one sequence at one step. What is the same for all rows is computed ``once``; the rest for
+each row: of ``all`` steps, ahead of the loop or after it, or of the ``step`` that the loop is at.
+"""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from gru_sym.algebra.expr import Expr, Var
+
+__all__ = ["Block", "Copy", "Line", "OuterSum", "Product", "Statement", "View"]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """``target = expr``, elementwise, or what ``kind`` says.
+
+    ``add``: ``target += expr`` for each row. ``total``, ``logsumexp``, ``softmax``: that function
+    of the row that ``expr``, a variable, holds.
+    """
+
+    target: Var
+    expr: Expr
+    kind: str = "set"
+
+    @property
+    def calls(self) -> bool:
+        """Whether it is a function of a whole row."""
+        return self.kind not in {"set", "add"}
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Lines for ``once``, or for each row: of ``all`` steps, or of the ``step`` of the loop."""
+
+    lines: tuple[Line, ...]
+    rows: str
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """``target = vector @ matrix``, each vector a row; ``adds``: ``+=``."""
+
+    target: Var
+    vector: Var
+    matrix: Var
+    rows: str
+    adds: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OuterSum:
+    """``target = outer(left, right)``, for once or summed over all rows."""
+
+    target: Var
+    left: Var
+    right: Var
+    rows: str
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """``target = source``, for matrices; ``turned``: its transpose."""
+
+    target: Var
+    source: Var
+    turned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Some blocks of an array, along its last axis (-1) or its first (0)."""
+
+    whole: Var
+    start: int
+    stop: int
+    axis: int = -1
+
+
+Statement: TypeAlias = Block | Product | OuterSum | Copy

@@ -1,0 +1,144 @@
+"""Statements that ruff's formatter leaves as they are, whatever its width, from 88 columns on.
+
+It joins what is broken where the whole fits in a line, and breaks at other places at other
+widths. Here nothing is broken but lists, which a last comma keeps apart; an expression that is too
+long becomes several statements.
+"""
+
+import itertools
+import re
+from collections.abc import Sequence
+
+from gru_sym.codegen.backends.layout import WIDTH, indented
+
+__all__ = ["PARTS", "assigned", "has_operator", "listed"]
+
+PARTS = ("part", "part_2", "part_3")
+"""What a part of an expression is called that is too long for a line; a part of a part; …"""
+
+_LONG = 24  # columns of a name that leave too little room for what is added to it
+_OPEN, _CLOSE = "([{", ")]}"
+_SUMS, _PRODUCTS = frozenset("+-"), frozenset("*/@")
+
+
+def listed(head: str, items: Sequence[str], tail: str, depth: int) -> list[str]:
+    """Items between ``head`` and ``tail``: on one line where they fit, else on a line each.
+
+    Args:
+        head: what stands before; where it ends with no bracket, there is one only when needed.
+        items: the items; tuples among them may be broken, too.
+        tail: what stands behind, with the other half of that bracket.
+        depth: how deep the lines will stand.
+
+    >>> listed("a, b = f(", ["x", "y"], ")", 0)
+    ['a, b = f(x, y)']
+    >>> listed("", ["a" * 50, "b" * 50], " = c", 0)[0]
+    '('
+    """
+    whole = f"{head}{', '.join(items)}{tail}"
+    return [whole] if _fits(whole, depth) or not items else _apart(head, items, tail, depth)
+
+
+def assigned(name: str, text: str, depth: int) -> list[str]:
+    """``name = text``, in as many statements as are needed.
+
+    >>> assigned("h", " + ".join(f"u_{k} * v_{k}" for k in range(8)), 1)[1]
+    'h = h + u_6 * v_6 + u_7 * v_7'
+    """
+    if _fits(f"{name} = {text}", depth):
+        return [f"{name} = {text}"]
+    part = dict(zip(PARTS, (*PARTS[1:], None), strict=True)).get(name, PARTS[0])
+    if len(name) > _LONG:
+        return [*assigned(PARTS[0], text, depth), f"{name} = {PARTS[0]}"]
+    pieces = _operands(text)
+    if len(pieces) > 1:
+        lines: list[str] = []
+        current = pieces[0][1]
+        for operator, piece in pieces[1:]:
+            longer = f"{current} {operator} {piece}"
+            if _fits(f"{name} = {longer}", depth):
+                current = longer
+            else:
+                lines += assigned(name, current, depth)
+                current = f"{name} {operator} {piece}"
+            if part and not _fits(f"{name} = {current}", depth):
+                lines += assigned(part, piece[1:-1] if _bracketed(piece) else piece, depth)
+                current = f"{name} {operator} {part}"
+        return [*lines, f"{name} = {current}"]
+    method = re.fullmatch(r"(\(.*\))(\.\w+\([^()]*(?:\([^()]*\))?\))", text)
+    if method and _bracketed(method[1]):
+        inner = assigned(name, method[1][1:-1], depth)
+        return [*inner, f"{name} = {name}{method[2]}"]
+    power = re.fullmatch(r"(\(.*\)) \*\* (\d[\d.]*)", text)
+    if power and _bracketed(power[1]):
+        return [*assigned(name, power[1][1:-1], depth), f"{name} = {name}**{power[2]}"]
+    if call := re.fullmatch(r"([\w.]+\()(.*)\)", text):
+        return listed(f"{name} = {call[1]}", _items(call[2]), ")", depth)
+    return [f"{name} = {text}"]
+
+
+def _apart(head: str, items: Sequence[str], tail: str, depth: int) -> list[str]:
+    """Each item on a line of its own; what brackets only group gets no comma."""
+    opens, closes = ("", "") if head.endswith(tuple(_OPEN)) else ("(", ")")
+    call = re.search(r"\w\($", head) and " for " not in items[0]
+    comma = "," if len(items) > 1 or call else ""
+    lines = []
+    for item in items:
+        inner = _items(item[1:-1]) if item[0] == "(" and _bracketed(item) else []
+        if len(inner) > 1:
+            lines += listed("(", inner, f"){comma}", depth + 1)
+        else:
+            lines.append(f"{item}{comma}")
+    return [f"{head}{opens}", *indented(lines), f"{closes}{tail}"]
+
+
+def has_operator(text: str) -> bool:
+    """Whether a text is no atom: there is an operator outside of all brackets."""
+    return text.startswith("-") or any(
+        char in " *" and not depth for char, depth in zip(text, _depths(text), strict=True)
+    )
+
+
+def _fits(line: str, depth: int) -> bool:
+    return len(line) + 4 * depth <= WIDTH
+
+
+def _depths(text: str) -> list[int]:
+    """How deep in brackets, or in quotes, each character stands; a bracket stands outside."""
+    found, depth, quoted = [], 0, False
+    for char in text:
+        depth -= char in _CLOSE and not quoted
+        found.append(depth + quoted)
+        depth += char in _OPEN and not quoted
+        quoted ^= char == '"'
+    return found
+
+
+def _bracketed(text: str) -> bool:
+    """Whether one pair of brackets encloses all of it."""
+    return text[0] in _OPEN and 0 not in _depths(text)[1:-1]
+
+
+def _items(text: str) -> list[str]:
+    """The items of a list, at its commas."""
+    depths = _depths(text)
+    cuts = [k for k, char in enumerate(text) if char == "," and not depths[k]]
+    pairs = itertools.pairwise((-1, *cuts, len(text)))
+    return [item for a, b in pairs if (item := text[a + 1 : b].strip())]
+
+
+def _operands(text: str) -> list[tuple[str, str]]:
+    """(operator, operand) at the operators that bind loosest; one pair where there are none."""
+    depths = _depths(text)
+    spaced = [
+        k
+        for k, char in enumerate(text[:-2])
+        if char == " " and text[k + 2] == " " and not depths[k]
+    ]
+    for operators in (_SUMS, _PRODUCTS):
+        cuts = [k for k in spaced if text[k + 1] in operators]
+        if cuts:
+            ends = [*cuts[1:], len(text)]
+            rest = [(text[a + 1], text[a + 3 : b]) for a, b in zip(cuts, ends, strict=True)]
+            return [("", text[: cuts[0]]), *rest]
+    return [("", text)]

@@ -1,0 +1,65 @@
+"""plan: from a cell to two Scans, forward and backward through time, as a backend wants them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+from gru_sym.algebra.expr import Var
+from gru_sym.algebra.program import Program, Scan
+from gru_sym.cells.equations import Cell
+from gru_sym.codegen.passes.name import name, split
+from gru_sym.codegen.passes.stabilise import stable_gates, stable_slopes
+from gru_sym.derive.bptt import bptt, unrolled
+
+__all__ = ["Pass", "Plan", "plan"]
+
+Pass: TypeAlias = Callable[[Scan], Scan]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a backend prints.
+
+    Attributes:
+        cell: the cell.
+        forward: its Scan forward in time. All that a reader or ``backward`` wants is among the
+            outputs of its three parts.
+        backward: backprop through time, which reads values of ``forward`` by their names.
+        kept: the values that ``forward`` hands over: the cell's own variables but parameters, then
+            what ``backward`` reads beside them.
+    """
+
+    cell: Cell
+    forward: Scan
+    backward: Scan
+    kept: tuple[Var, ...]
+
+
+def plan(cell: Cell, passes: Sequence[Pass] = ()) -> Plan:
+    """Derive, stabilise, and apply passes in order.
+
+    Args:
+        cell: the cell.
+        passes: some of ``compose``, ``defer``, ``hoist``, ``stack``.
+    """
+    program = split(name(cell.program), frozenset(cell.states))
+    own = tuple(d.var for d in cell.program)
+    program = name(stable_gates(replace(program, outputs=(*program.outputs, *own))))
+    program = replace(program, outputs=program.outputs[: len(cell.program.outputs)])
+    named = replace(cell, program=program)
+    forward, backward = unrolled(named), bptt(named)
+    forward = replace(forward, step=replace(forward.step, outputs=own))
+    forward, backward = stable_slopes(forward, backward)
+
+    reads = {v for part in _parts(backward) for v in part.inputs}
+    beside = [d.var for d in forward.step if d.var in reads and d.var not in own]
+    forward = replace(forward, step=replace(forward.step, outputs=(*own, *beside)))
+    for apply in passes:
+        forward, backward = apply(forward), apply(backward)
+    reads = {v for part in _parts(backward) for v in part.inputs}
+    kept = (*cell.inputs, *cell.states, *own, *(v for v in beside if v in reads))
+    return Plan(cell, forward, backward, kept)
+
+
+def _parts(scan: Scan) -> tuple[Program, Program, Program]:
+    return scan.before, scan.step, scan.after

@@ -1,0 +1,82 @@
+"""The NumPy loop of a Scan: where its values live, and in which order they are written."""
+
+import ast
+
+import numpy as np
+import pytest
+
+from gru_sym import cells
+from gru_sym.cells import Cell
+from gru_sym.codegen import compile, module_source
+
+
+def loop_lines(cell: Cell, function: str) -> list[str]:
+    tree = ast.parse(module_source(cell))
+    (found,) = (n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == function)
+    loops = [n for n in ast.walk(found) if isinstance(n, ast.For)]
+    return [ast.unparse(statement) for loop in loops for statement in loop.body]
+
+
+def test_the_next_state_is_the_next_row() -> None:
+    lines = loop_lines(cells.rnn, "forward")
+    assert "h_t = h[t]" in lines
+    assert "np.tanh(a_h_next_t, out=h_next_t)" in lines
+    assert "h, h_next = h_all[:-1], h_all[1:]" in module_source(cells.rnn)
+
+
+def test_a_sum_is_written_over_what_was_known_ahead() -> None:
+    lines = loop_lines(cells.rnn, "forward")
+    assert any(line.startswith("a_h_next_t += ") for line in lines)
+
+
+def test_a_gate_and_its_complement_cost_one_exponential() -> None:
+    lines = loop_lines(cells.gru, "forward")
+    pairs = [line for line in lines if line.startswith("sigmoid_pair(")]
+    assert pairs == ["sigmoid_pair(a_z_r_t, out=z_r_t, rest=one_minus_z_r_t)"]
+    assert not any("sigmoid(" in line for line in lines)
+
+
+def test_parts_of_a_stack_are_multiplied_at_once() -> None:
+    lines = loop_lines(cells.gru_reset_after, "backward")
+    assert [line for line in lines if "np.newaxis" in line] == [
+        "a_z_a_r_U_h_h_bar_parts_t *= h_next_bar_t[:, np.newaxis]"
+    ]
+
+
+def test_the_backward_loop_has_no_activation() -> None:
+    for name in cells.names():
+        lines = loop_lines(cells.cell(name), "backward")
+        assert not any("tanh" in line and "(" in line.partition("tanh")[2] for line in lines), name
+        assert not any(line.startswith(("sigmoid", "np.exp")) for line in lines), name
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "h_next = 0.5",
+        "h_next = tanh(W @ x)\nc_next = c * h_next",
+        "h_next = c\nc_next = h",  # two states change places
+        "h_next = tanh(U @ c)\nc_next = h",
+    ],
+)
+def test_states_that_do_not_roll(text: str, rng: np.random.Generator) -> None:
+    cell = Cell.parse(text)
+    run = compile(cell)
+    shapes = {v.name: (3, 2) if v.name == "W" else (3, 3) for v in cell.params}
+    params = {name: rng.normal(size=shape) for name, shape in shapes.items()}
+    states = {v.name: rng.normal(size=(2, 3)) for v in cell.states}
+    trajectory = run.forward(params, rng.normal(size=(4, 2, 2)) if cell.inputs else 4, states)
+    for state, after in zip(cell.states, cell.nexts, strict=True):
+        before = trajectory.values[str(state.name)]
+        assert np.array_equal(before[0], states[state.name])
+        assert np.array_equal(before[1:], trajectory.values[str(after.name)][:-1])
+
+
+def test_what_is_returned_does_not_hold_the_block_of_memory(rng: np.random.Generator) -> None:
+    run = compile(cells.gru)
+    shapes = {v.name: [{"H": 3, "I": 2}[d] for (d,) in v.shape] for v in cells.gru.params}
+    params = {name: rng.normal(size=shape) for name, shape in shapes.items()}
+    _, grads = run.gradients(params, rng.normal(size=(50, 2, 2)))
+    for array in grads.values():
+        owner = array if array.base is None else array.base
+        assert owner.size <= max(array.size, 2 * 3 * 3)
