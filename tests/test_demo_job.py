@@ -145,7 +145,8 @@ def test_formulas(told: Told, check_latex: Callable[[str], None]) -> None:
 def test_code_runs_without_the_package(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     path = told.directory / "gru_reset_after_numpy.py"
-    assert "gru_sym" not in path.read_text(encoding="utf-8")
+    assert "import gru_sym" not in path.read_text(encoding="utf-8")
+    assert "from gru_sym" not in path.read_text(encoding="utf-8")
     spec = importlib.util.spec_from_file_location("gru_reset_after_numpy", path)
     assert spec is not None
     assert spec.loader is not None

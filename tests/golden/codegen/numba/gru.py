@@ -31,9 +31,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
-from llvmlite import binding, ir
+from llvmlite import ir
 from numba import njit, types
 from numba.core import cgutils
+from numba.core.codegen import get_host_cpu_features
 from numba.extending import intrinsic
 from numba.np.arrayobj import populate_array
 from numpy.typing import ArrayLike, NDArray
@@ -42,15 +43,15 @@ Array: TypeAlias = NDArray[np.floating[Any]]
 Decorator: TypeAlias = Callable[[Any], Any]
 # Operations are done as written, but a product and a sum may be rounded as one.
 OPTIONS: Any = {
-    "cache": True,
     "error_model": "numpy",
     "fastmath": {"contract", "nsz"},
     "no_cfunc_wrapper": True,
 }
 jit: Decorator = njit(**OPTIONS)
+# What is called from Python is compiled once, and kept on disk with all that it calls.
+cached: Decorator = njit(**OPTIONS, cache=True)
 inlined: Decorator = njit(**OPTIONS, no_cpython_wrapper=True, forceinline=True)
-# Its text takes the place of the call: it is not compiled for each layout of its
-#     arguments.
+# Its text takes the place of the call: it is not compiled for each kind of arrays.
 macro: Decorator = njit(inline="always")
 intrinsics: Decorator = intrinsic
 
@@ -255,9 +256,9 @@ def tanh_pair(a: float) -> tuple[float, float]:
     return (-minus if a > 0.0 else minus), 4.0 * e * (d * d)
 
 
-FEATURES: Any = binding.get_host_cpu_features()
-SHORT = 256 if FEATURES.get("avx") else 128
-VECTOR_BITS: int = 512 if FEATURES.get("avx512f") else SHORT
+FEATURES: str = get_host_cpu_features()
+SHORT = 256 if "+avx" in FEATURES else 128
+VECTOR_BITS = 512 if "+avx512f" in FEATURES else SHORT
 # A product keeps the sums of so many rows, and vectors of columns, in registers.
 TALL, WIDE = (8, 3) if VECTOR_BITS == 512 else (4, 3)
 
@@ -308,7 +309,7 @@ def kernel(tall: int, wide: int, masked: bool) -> Any:
             return builder.shuffle_vector(first, empty, zeros)
 
         name = f"v{lanes}f{held.bitwidth}"
-        fma = function(f"llvm.fma.{name}", vector, vector, vector, vector)
+        fma = function(f"llvm.fmuladd.{name}", vector, vector, vector, vector)
         if masked:
             left = builder.sub(builder.extract_value(out.shape, 1), j)
             numbers = [index(n) for n in range(lanes)]
@@ -433,7 +434,6 @@ def add_product(a: Array, b: Array, out: Array) -> None:
 def forward_row(
     b_z: Array,
     b_r: Array,
-    b_h: Array,
     U_z_h_row: Array,
     U_r_h_row: Array,
     h_row: Array,
@@ -444,19 +444,16 @@ def forward_row(
     r_row: Array,
     h_r_row: Array,
     dh_r_da_r_row: Array,
-    a_h_tilde_row: Array,
 ) -> None:
     """One sequence at one step."""
     noalias()
     for j in range(a_z_row.shape[0]):
-        # Read first what a_z, a_r, a_h_tilde will take the place of.
+        # Read first what a_z, a_r will take the place of.
         W_z_x = a_z_row[j]
         W_r_x = a_r_row[j]
-        W_h_x = a_h_tilde_row[j]
         h = h_row[j]
         a_z_x = b_z[j] + W_z_x
         a_r_x = b_r[j] + W_r_x
-        a_h_tilde_x = b_h[j] + W_h_x
         a_z = a_z_x + U_z_h_row[j]
         a_r = a_r_x + U_r_h_row[j]
         z, one_minus_z = sigmoid_pair(a_z)
@@ -468,15 +465,16 @@ def forward_row(
         r_row[j] = r
         h_r_row[j] = r * h
         dh_r_da_r_row[j] = r * one_minus_r * h
-        a_h_tilde_row[j] = a_h_tilde_x
 
 
 @inlined
 def forward_row_2(
-    a_h_tilde_row: Array,
+    b_h: Array,
+    U_h_h_r_row: Array,
     h_row: Array,
     one_minus_z_row: Array,
     z_row: Array,
+    a_h_tilde_row: Array,
     h_tilde_row: Array,
     h_next_row: Array,
     dh_next_da_h_tilde_row: Array,
@@ -484,19 +482,23 @@ def forward_row_2(
 ) -> None:
     """One sequence at one step."""
     noalias()
-    for j in range(h_tilde_row.shape[0]):
-        a_h_tilde = a_h_tilde_row[j]
+    for j in range(a_h_tilde_row.shape[0]):
+        # Read first what a_h_tilde will take the place of.
+        W_h_x = a_h_tilde_row[j]
         h = h_row[j]
         one_minus_z = one_minus_z_row[j]
         z = z_row[j]
+        a_h_tilde_x = b_h[j] + W_h_x
+        a_h_tilde = a_h_tilde_x + U_h_h_r_row[j]
         h_tilde, h_tilde_slope = tanh_pair(a_h_tilde)
+        a_h_tilde_row[j] = a_h_tilde
         h_tilde_row[j] = h_tilde
         h_next_row[j] = one_minus_z * h + z * h_tilde
         dh_next_da_h_tilde_row[j] = z * h_tilde_slope
         dh_next_da_z_row[j] = z * one_minus_z * (h_tilde - h)
 
 
-@jit
+@cached
 def forward_loop(
     T: int,
     B: int,
@@ -533,6 +535,7 @@ def forward_loop(
     U_z_r_T, at = piece(work, at, (H, 2 * H))
     U_h_T, at = piece(work, at, (H, H))
     U_z_r_h, at = piece(work, at, (B, 2 * H))
+    U_h_h_r, at = piece(work, at, (B, H))
 
     copy(h0, h_all[0])
     copy(W_z.T, W_z_r_h_T[:, :H])
@@ -549,7 +552,6 @@ def forward_loop(
             forward_row(
                 b_z,
                 b_r,
-                b_h,
                 U_z_r_h[b, :H],
                 U_z_r_h[b, H:],
                 h_all[t, b],
@@ -560,15 +562,16 @@ def forward_loop(
                 r[t, b],
                 h_r[t, b],
                 dh_r_da_r[t, b],
-                W_z_r_h_x[t, b, 2 * H :],
             )
-        add_product(h_r[t], U_h_T, W_z_r_h_x[t, :, 2 * H :])
+        product(h_r[t], U_h_T, U_h_h_r)
         for b in range(B):
             forward_row_2(
-                W_z_r_h_x[t, b, 2 * H :],
+                b_h,
+                U_h_h_r[b],
                 h_all[t, b],
                 one_minus_z[t, b],
                 z[t, b],
+                W_z_r_h_x[t, b, 2 * H :],
                 h_tilde[t, b],
                 h_all[t + 1, b],
                 dh_next_da_h_tilde[t, b],
@@ -621,7 +624,7 @@ def forward(params: Mapping[str, Array], xs: Array, h0: Array) -> dict[str, Arra
     # Each array of the loop begins at a multiple of 16 numbers.
     room = T * B * 11 * H + (T + 1) * B * H + 176
     results = np.empty(room, dtype)
-    room = I_ * 3 * H + H * 2 * H + H * H + B * 2 * H + 80
+    room = I_ * 3 * H + H * 2 * H + H * H + B * 3 * H + 96
     work = np.empty(room, dtype)
     values = forward_loop(
         T,
@@ -663,8 +666,8 @@ def forward(params: Mapping[str, Array], xs: Array, h0: Array) -> dict[str, Arra
 
 @inlined
 def backward_row(
-    h_bar_up_row: Array,
     h_bar_later_row: Array,
+    h_bar_up_row: Array,
     dh_next_da_h_tilde_row: Array,
     dh_next_da_z_row: Array,
     h_next_bar_row: Array,
@@ -689,9 +692,9 @@ def backward_row(
 @inlined
 def backward_row_2(
     dh_r_da_r_row: Array,
+    h_next_bar_row: Array,
     one_minus_z_row: Array,
     r_row: Array,
-    h_next_bar_row: Array,
     h_r_bar_row: Array,
     a_r_bar_row: Array,
     b_r_bar: Array,
@@ -707,7 +710,7 @@ def backward_row_2(
         h_bar_row[j] = h_next_bar_row[j] * one_minus_z_row[j] + h_r_bar * r_row[j]
 
 
-@jit
+@cached
 def backward_loop(
     T: int,
     B: int,
@@ -758,8 +761,8 @@ def backward_loop(
     for t in range(T - 1, -1, -1):
         for b in range(B):
             backward_row(
-                h_bar_up[t, b],
                 h_bar_later[b],
+                h_bar_up[t, b],
                 dh_next_da_h_tilde[t, b],
                 dh_next_da_z[t, b],
                 h_next_bar[b],
@@ -772,9 +775,9 @@ def backward_loop(
         for b in range(B):
             backward_row_2(
                 dh_r_da_r[t, b],
+                h_next_bar[b],
                 one_minus_z[t, b],
                 r[t, b],
-                h_next_bar[b],
                 h_r_bar[b],
                 deltas[t, b, 2 * H :],
                 b_r_bar,

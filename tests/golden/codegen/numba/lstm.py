@@ -35,9 +35,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
-from llvmlite import binding, ir
+from llvmlite import ir
 from numba import njit, types
 from numba.core import cgutils
+from numba.core.codegen import get_host_cpu_features
 from numba.extending import intrinsic
 from numba.np.arrayobj import populate_array
 from numpy.typing import ArrayLike, NDArray
@@ -46,15 +47,15 @@ Array: TypeAlias = NDArray[np.floating[Any]]
 Decorator: TypeAlias = Callable[[Any], Any]
 # Operations are done as written, but a product and a sum may be rounded as one.
 OPTIONS: Any = {
-    "cache": True,
     "error_model": "numpy",
     "fastmath": {"contract", "nsz"},
     "no_cfunc_wrapper": True,
 }
 jit: Decorator = njit(**OPTIONS)
+# What is called from Python is compiled once, and kept on disk with all that it calls.
+cached: Decorator = njit(**OPTIONS, cache=True)
 inlined: Decorator = njit(**OPTIONS, no_cpython_wrapper=True, forceinline=True)
-# Its text takes the place of the call: it is not compiled for each layout of its
-#     arguments.
+# Its text takes the place of the call: it is not compiled for each kind of arrays.
 macro: Decorator = njit(inline="always")
 # Sums of a row may be taken in any order, several at once.
 reordered: Decorator = njit(**{**OPTIONS, "fastmath": {"contract", "nsz", "reassoc"}})
@@ -270,9 +271,9 @@ def total(a: Array) -> float:
     return found
 
 
-FEATURES: Any = binding.get_host_cpu_features()
-SHORT = 256 if FEATURES.get("avx") else 128
-VECTOR_BITS: int = 512 if FEATURES.get("avx512f") else SHORT
+FEATURES: str = get_host_cpu_features()
+SHORT = 256 if "+avx" in FEATURES else 128
+VECTOR_BITS = 512 if "+avx512f" in FEATURES else SHORT
 # A product keeps the sums of so many rows, and vectors of columns, in registers.
 TALL, WIDE = (8, 3) if VECTOR_BITS == 512 else (4, 3)
 
@@ -323,7 +324,7 @@ def kernel(tall: int, wide: int, masked: bool) -> Any:
             return builder.shuffle_vector(first, empty, zeros)
 
         name = f"v{lanes}f{held.bitwidth}"
-        fma = function(f"llvm.fma.{name}", vector, vector, vector, vector)
+        fma = function(f"llvm.fmuladd.{name}", vector, vector, vector, vector)
         if masked:
             left = builder.sub(builder.extract_value(out.shape, 1), j)
             numbers = [index(n) for n in range(lanes)]
@@ -505,7 +506,7 @@ def forward_row(
         dh_next_da_o_row[j] = o * one_minus_o * tanh_c_next
 
 
-@jit
+@cached
 def forward_loop(
     T: int,
     B: int,
@@ -700,8 +701,8 @@ def forward(
 
 @inlined
 def backward_row(
-    h_bar_up_row: Array,
     h_bar_later_row: Array,
+    h_bar_up_row: Array,
     c_bar_up_row: Array,
     o_tanh_c_next_slope_row: Array,
     dh_next_da_o_row: Array,
@@ -742,7 +743,7 @@ def backward_row(
         c_bar_row[j] = c_next_bar_total * f_row[j]
 
 
-@jit
+@cached
 def backward_loop(
     T: int,
     B: int,
@@ -799,8 +800,8 @@ def backward_loop(
     for t in range(T - 1, -1, -1):
         for b in range(B):
             backward_row(
-                h_bar_up[t, b],
                 h_bar_later[b],
+                h_bar_up[t, b],
                 c_bar_up[t, b],
                 o_tanh_c_next_slope[t, b],
                 dh_next_da_o[t, b],

@@ -30,9 +30,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
-from llvmlite import binding, ir
+from llvmlite import ir
 from numba import njit, types
 from numba.core import cgutils
+from numba.core.codegen import get_host_cpu_features
 from numba.extending import intrinsic
 from numba.np.arrayobj import populate_array
 from numpy.typing import ArrayLike, NDArray
@@ -41,15 +42,15 @@ Array: TypeAlias = NDArray[np.floating[Any]]
 Decorator: TypeAlias = Callable[[Any], Any]
 # Operations are done as written, but a product and a sum may be rounded as one.
 OPTIONS: Any = {
-    "cache": True,
     "error_model": "numpy",
     "fastmath": {"contract", "nsz"},
     "no_cfunc_wrapper": True,
 }
 jit: Decorator = njit(**OPTIONS)
+# What is called from Python is compiled once, and kept on disk with all that it calls.
+cached: Decorator = njit(**OPTIONS, cache=True)
 inlined: Decorator = njit(**OPTIONS, no_cpython_wrapper=True, forceinline=True)
-# Its text takes the place of the call: it is not compiled for each layout of its
-#     arguments.
+# Its text takes the place of the call: it is not compiled for each kind of arrays.
 macro: Decorator = njit(inline="always")
 intrinsics: Decorator = intrinsic
 
@@ -267,9 +268,9 @@ def softplus(a: float) -> float:
     return max(a, 0.0) + 2.0 * (s + s * w * q)
 
 
-FEATURES: Any = binding.get_host_cpu_features()
-SHORT = 256 if FEATURES.get("avx") else 128
-VECTOR_BITS: int = 512 if FEATURES.get("avx512f") else SHORT
+FEATURES: str = get_host_cpu_features()
+SHORT = 256 if "+avx" in FEATURES else 128
+VECTOR_BITS = 512 if "+avx512f" in FEATURES else SHORT
 # A product keeps the sums of so many rows, and vectors of columns, in registers.
 TALL, WIDE = (8, 3) if VECTOR_BITS == 512 else (4, 3)
 
@@ -320,7 +321,7 @@ def kernel(tall: int, wide: int, masked: bool) -> Any:
             return builder.shuffle_vector(first, empty, zeros)
 
         name = f"v{lanes}f{held.bitwidth}"
-        fma = function(f"llvm.fma.{name}", vector, vector, vector, vector)
+        fma = function(f"llvm.fmuladd.{name}", vector, vector, vector, vector)
         if masked:
             left = builder.sub(builder.extract_value(out.shape, 1), j)
             numbers = [index(n) for n in range(lanes)]
@@ -475,7 +476,7 @@ def forward_row(
         h_next_row[j] = f_hat * h_row[j] + h_next_ahead
 
 
-@jit
+@cached
 def forward_loop(
     T: int,
     B: int,
@@ -630,7 +631,7 @@ def backward_row(
         b_f_bar[j] += a_f_bar
 
 
-@jit
+@cached
 def backward_loop(
     T: int,
     B: int,
