@@ -1,266 +1,90 @@
-"""Random cells: generated NumPy against complex steps through the equations themselves.
+"""Random cells: the generated code of all backends against the meaning of their equations."""
 
-The reference here shares nothing with code generation or with the passes: it evaluates the lines of
-a cell as they were parsed, for all perturbations at once, by a leading axis of its arrays.
-"""
-
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from random import Random
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
-import sympy as sp
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from gru_sym.algebra.expr import Dim, Expr, Shape, Size, Var, shape_of
-from gru_sym.algebra.nodes import Concat, LogSumExp, MatVec, Softmax, Total, Transpose
-from gru_sym.algebra.rules import Elementwise
 from gru_sym.cells import Cell
+from gru_sym.codegen import compile as compiled
 from gru_sym.codegen.backends.table import BACKENDS, module_source
 from gru_sym.codegen.plan import plan
-from gru_sym.errors import TextError
-from tests.random_cells import random_text
+from tests.plain_numba import interpreted
+from tests.reference import Arrays, Case, assert_close, case_of, cell_of, reasonable
 from tests.scans import both, holds
-
-Arrays = dict[str, Any]
-
-STEP = 1e-40
-LARGEST = 12
-"""Of larger values 1 - sigmoid(a), as the reference computes it, has lost its digits."""
-NOISE = 1e-12
-"""A gradient that small next to the others is what is left of terms that cancel."""
 
 seeds = st.integers(0, 2**40)
 
 
-# -- what a cell means -------------------------------------------------------------------------
-
-
-def function(name: str, a: Any) -> Any:
-    """A function of the language on complex numbers, analytic where it is."""
-    positive = a.real > 0
-    match name:
-        case "sigmoid":
-            return 1 / (1 + np.exp(-a))
-        case "softplus":
-            return np.log(1 + np.exp(a))
-        case "relu":
-            return np.where(positive, a, 0)
-        case "step":
-            return np.where(positive, 1.0 + 0j, 0)
-        case "abs":
-            return np.where(positive, a, -a)
-    return getattr(np, name)(a)
-
-
-@dataclass(frozen=True)
-class Values:
-    """Evaluates expressions on arrays (perturbations, sequences, …)."""
-
-    sizes: Mapping[str, int]
-    known: dict[Expr, Any]
-
-    def size(self, dim: Dim) -> int:
-        return sum(self.sizes[name] for name in dim)
-
-    def full(self, expr: Expr, shape: Shape) -> Any:
-        """The value of an expression as an array of a shape; a number is broadcast."""
-        value = self.of(expr)
-        if shape and not shape_of(expr):
-            value = value.reshape(*value.shape, *(1,) * len(shape))
-        return np.broadcast_to(value, (*value.shape[:2], *map(self.size, shape)))
-
-    def of(self, expr: Expr) -> Any:
-        if expr not in self.known:
-            self.known[expr] = self._of(expr)
-        return self.known[expr]
-
-    def _of(self, expr: Expr) -> Any:
-        if isinstance(expr, Size):
-            return np.full((1, 1), self.sizes[str(expr.name)], complex)
-        if expr.is_Number:
-            return np.full((1, 1), complex(expr))
-        if isinstance(expr, sp.Add | sp.Mul):
-            parts = [self.full(arg, shape_of(expr)) for arg in expr.args]
-            total = parts[0]
-            for other in parts[1:]:
-                total = total + other if isinstance(expr, sp.Add) else total * other
-            return total
-        if isinstance(expr, sp.Pow):
-            exponent = int(expr.exp) if expr.exp.is_Integer else float(expr.exp)
-            return self.of(expr.base) ** exponent
-        if isinstance(expr, Elementwise):
-            return function(expr.func.__name__, self.of(expr.args[0]))
-        return self._node(expr)
-
-    def _node(self, node: Expr) -> Any:
-        match node:
-            case Transpose():
-                return np.swapaxes(self.of(node.args[0]), -1, -2)
-            case MatVec():
-                matrix, vector = node.args
-                column = self.full(vector, shape_of(matrix)[1:])[..., np.newaxis]
-                return (self.of(matrix) @ column)[..., 0]
-            case Total():
-                inner = self.full(node.args[0], node.summed)
-                return inner.sum(axis=tuple(range(2, inner.ndim)))
-            case Concat():
-                shapes = [(*node.shape[:-1], dim) for dim in node.blocks]
-                parts = list(map(self.full, node.operands, shapes))
-                lead = np.broadcast_shapes(*(part.shape[:2] for part in parts))
-                parts = [np.broadcast_to(part, (*lead, *part.shape[2:])) for part in parts]
-                return np.concatenate(parts, axis=-1)
-            case Softmax():
-                exps = np.exp(self.full(node.args[0], node.shape))
-                return exps / exps.sum(axis=-1, keepdims=True)
-            case LogSumExp():
-                return np.log(np.exp(self.full(node.args[0], node.summed)).sum(axis=-1))
-        raise AssertionError(type(node))
-
-
-# -- random numbers for a cell -----------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Case:
-    """A cell with arrays: each argument of a module as it takes it."""
-
-    cell: Cell
-    sizes: dict[str, int]
-    params: Arrays
-    inputs: Arrays
-    states: Arrays
-    ups: Arrays
-
-    @property
-    def lead(self) -> tuple[int, int]:
-        return next(iter(self.ups.values())).shape[:2]
-
-    def reference(self) -> tuple[Arrays, Arrays]:
-        """The values of the cell's own variables over time, and all gradients."""
-        groups = {**self.params, **self.inputs, **self.states}
-        count = sum(array.size for array in groups.values()) + 1
-        moved, at = {}, 1
-        for name, array in groups.items():
-            many = np.broadcast_to(array.astype(complex), (count, *array.shape)).copy()
-            flat = many.reshape(count, -1)
-            flat[np.arange(at, at + array.size), np.arange(array.size)] += STEP * 1j
-            moved[name] = many
-            at += array.size
-        values, total = self._run(moved, count)
-        ends = np.cumsum([array.size for array in groups.values()]) + 1
-        grads = {
-            f"{name}_bar": (total[end - array.size : end].imag / STEP).reshape(array.shape)
-            for (name, array), end in zip(groups.items(), ends, strict=True)
-        }
-        return values, grads
-
-    def _run(self, moved: Arrays, count: int) -> tuple[Arrays, Any]:
-        cell, (steps, _) = self.cell, self.lead
-        carry = {s: moved[s.name] for s in cell.states}
-        values: dict[str, list[Any]] = {str(v.name): [] for v in cell.program.variables}
-        total = np.zeros(count, complex)
-        for t in range(steps):
-            known: dict[Expr, Any] = {v: moved[v.name][:, t] for v in cell.inputs} | carry
-            known |= {v: moved[v.name][:, np.newaxis] for v in cell.params}
-            now = Values(self.sizes, known)
-            for d in cell.program:
-                known[d.var] = now.full(d.expr, d.var.shape)
-            carry = {s: known[after] for s, after in zip(cell.states, cell.nexts, strict=True)}
-            for v in cell.program.variables:
-                values[str(v.name)].append(known[v][0].real)
-            for v, up in zip(cell.program.outputs, self.ups.values(), strict=True):
-                product = known[v] * up[t]
-                total = total + product.sum(axis=tuple(range(1, product.ndim)))
-        return {name: _stacked(arrays) for name, arrays in values.items()}, total
-
-
-def _stacked(arrays: list[Any]) -> Any:
-    shape = np.broadcast_shapes(*(array.shape for array in arrays))
-    return np.stack([np.broadcast_to(array, shape) for array in arrays])
-
-
-def cell_of(seed: int) -> Cell:
-    """A random cell; a text that has shapes which contradict each other is passed over."""
-    try:
-        return Cell.parse(random_text(Random(seed)))
-    except TextError:
-        return assume(False)  # type: ignore[return-value]
-
-
-def case_of(cell: Cell, seed: int, lengths: tuple[int, ...], lead: tuple[int, int]) -> Case:
-    names = dict.fromkeys(n for v in cell.program.variables for dim in v.shape for n in dim)
-    sizes = {name: lengths[k % len(lengths)] for k, name in enumerate(names)}
-    rng = np.random.default_rng(seed)
-
-    def draw(var: Var, *lead: int) -> Any:
-        shape = (sum(sizes[n] for n in dim) for dim in var.shape)
-        return rng.normal(scale=0.6, size=(*lead, *shape))
-
-    return Case(
-        cell,
-        sizes,
-        {str(v.name): draw(v) for v in cell.params},
-        {str(v.name): draw(v, *lead) for v in cell.inputs},
-        {str(v.name): draw(v, lead[1]) for v in cell.states},
-        {str(v.name): draw(v, *lead) for v in (*cell.states, *cell.extra)},
-    )
-
-
-def reasonable(case: Case) -> bool:
-    """Whether the reference is one: it has no overflow, and 1 - z has digits."""
-    with np.errstate(all="ignore"):
-        values, grads = case.reference()
-    finite = all(np.isfinite(array).all() for array in (*values.values(), *grads.values()))
-    return finite and all(np.abs(array).max() < LARGEST for array in values.values())
-
-
-def compare(case: Case, bound: float, dtype: Any = float) -> None:
-    """Run the generated module; raise where a value or a gradient is wrong."""
-    values, grads = case.reference()
-    namespace: dict[str, Any] = {"__name__": "generated"}
-    exec(compile(module_source(case.cell), "<generated>", "exec"), namespace)
+def from_module(case: Case, backend: str, dtype: Any) -> tuple[Arrays, Arrays]:
+    """Values and gradients, by the functions of a generated module."""
 
     def typed(arrays: Arrays) -> Arrays:
         return {name: array.astype(dtype) for name, array in arrays.items()}
 
+    source = module_source(case.cell, backend)
+    module: dict[str, Any] = {"__name__": "generated"}
+    if backend == "numba":
+        module = interpreted(source)
+    else:
+        exec(compile(source, "<generated>", "exec"), module)
     params, ups = typed(case.params), typed(case.ups).values()
     inputs = typed(case.inputs).values() if case.inputs else case.lead[:1]
-    forward = namespace["forward"](params, *inputs, *typed(case.states).values())
+    forward = module["forward"](params, *inputs, *typed(case.states).values())
     kept = {name: np.array(array) for name, array in forward.items()}
-    found = namespace["backward"](params, forward, *ups)
+    found = module["backward"](params, forward, *ups)
     for name, array in forward.items():
         assert np.array_equal(array, kept[name]), f"backward has written to {name}"
+    for name, array in (*forward.items(), *found.items()):
         assert array.dtype == dtype, name
+    return forward, found
+
+
+def from_compile(case: Case, backend: str) -> tuple[Arrays, Arrays]:
+    """Values and gradients, by ``compile``, in double precision."""
+    run = compiled(case.cell, backend)
+    inputs = case.inputs or case.lead[0]
+    trajectory, found = run.gradients(case.params, inputs, case.states, case.ups)
+
+    def floats(arrays: Mapping[str, Any]) -> Arrays:
+        lists = {name: array.tolist() for name, array in arrays.items()}
+        return {n: np.array(v, float).reshape(arrays[n].shape) for n, v in lists.items()}
+
+    return floats(trajectory.values), floats(found)
+
+
+def compare(case: Case, bound: float, backend: str = "numpy", dtype: Any = float) -> None:
+    """Run the generated code; raise where a value or a gradient is wrong."""
+    values, grads = case.reference()
+    if backend in ("numpy", "numba"):
+        forward, found = from_module(case, backend, dtype)
+    else:
+        forward, found = from_compile(case, backend)
     for v in case.cell.program.variables:
         if v not in case.cell.params:
             value, right = forward[v.name], values[v.name]
             if v not in case.cell.varying:
                 right = right[0, 0]
-            elif not v.shape:
+            elif not v.shape and value.ndim == 3:
                 right = right[..., np.newaxis]
             right = np.broadcast_to(right, value.shape)
             assert_close(str(v.name), value, right, bound, np.sqrt(right.size))
     assert found.keys() == grads.keys()
     largest = max(np.linalg.norm(array) for array in grads.values())
     for name, array in grads.items():
-        assert found[name].dtype == dtype, name
         assert_close(name, found[name], array, bound, largest)
-
-
-def assert_close(name: str, found: Any, right: Any, bound: float, largest: float) -> None:
-    assert found.shape == right.shape, name
-    apart, size = np.linalg.norm(found - right), np.linalg.norm(right)
-    noise = NOISE * bound / 1e-9
-    assert apart <= bound * size or (size < noise * largest and apart < noise * largest), name
 
 
 # -- tests -------------------------------------------------------------------------------------
 
 DIFFERENT = (3, 4, 5, 6, 7, 1, 8)
+PACKAGES = {"torch": "torch", "jax": "jax", "arb": "flint"}
+"""What a backend needs here; of Numba, the modules are run as plain Python."""
 
 
 def fuzz(examples: int) -> settings:
@@ -274,6 +98,27 @@ def test_gradients(seed: int) -> None:
     case = case_of(cell_of(seed), seed, DIFFERENT, (3, 2))
     assume(reasonable(case))
     compare(case, 1e-9)
+
+
+@pytest.mark.parametrize("backend", ["numba", "torch", "mpmath", "arb"])
+@fuzz(60)
+@given(seeds)
+def test_other_backends(backend: str, peer: Callable[[str], ModuleType], seed: int) -> None:
+    if backend in PACKAGES:
+        peer(PACKAGES[backend])
+    case = case_of(cell_of(seed), seed, DIFFERENT, (3, 2))
+    assume(reasonable(case))
+    compare(case, 1e-9, backend)
+
+
+@fuzz(5)
+@given(seeds)
+def test_jax(peer: Callable[[str], ModuleType], seed: int) -> None:
+    """A few: each is compiled, which takes seconds."""
+    peer("jax")
+    case = case_of(cell_of(seed), seed, DIFFERENT, (3, 2))
+    assume(reasonable(case))
+    compare(case, 1e-9, "jax")
 
 
 @pytest.mark.parametrize(
@@ -299,7 +144,7 @@ def test_single_precision(seed: int) -> None:
     ]
     case = Case(case.cell, case.sizes, *rounded)
     assume(reasonable(case))
-    compare(case, 1e-3, np.float32)
+    compare(case, 1e-3, dtype=np.float32)
 
 
 @fuzz(25)
@@ -331,12 +176,38 @@ FAILED = {
     ),
     "the logarithm of a complement": "z = sigmoid(W @ x + U @ h)\nh_next = log(1 - z) * h",
     "states that change places": "c_next = h\nh_next = c",
+    "a product that two lines define": (
+        "# states: h(H)\n# outputs: h0\nh_next = h\nq = W_2 @ h\nh0 = W_4 @ q\n"
+        "u = W_5 @ q\ng = W_4 @ q"
+    ),
+    "a part of a matrix, in a product that the state does not wait for": (
+        "# params: W_1(N, H), W_2(N, N), b_3(N), W_7(H, H)\n# states: h(H)\n"
+        "q = [W_1, W_2] @ [h, b_3]\nh_next = h\nu = W_7 @ h"
+    ),
+    "a part of a matrix, read too early": (
+        "# params: W_5(I, H), W_8(H, I), W_9(I, I), W_14(H, H), W_15(H, I)\n# inputs: x(I)\n"
+        "# states: h(H)\n# outputs: o\nu = W_9 @ s + W_5 @ h\nh_next = h\n"
+        "o = sigmoid(W_14 @ r + [W_8, W_15] @ [x, s])"
+    ),
+    "a size that only an input has": "# inputs: x(I)\ng = x * x\nh_next = tanh(U @ h) * mean(g)",
+    "a size that only a parameter has, which cancels": (
+        "# params: W(H, H), b(N)\nq = b - b\nh_next = tanh(W @ h)"
+    ),
+    "the cotangent of an input, also summed": "h_next = tanh(W @ x + W @ b)",
+    "a sum too long for an item of a list": (
+        "# params: W_3(H, K), W_4(K, H), W_5(K, H), b_6(H), b_2(H)\n# states: h(H), c(H)\n"
+        "h_next = h - h * (1 - tanh(h)**2) - b_2 * (1 - sigmoid(h))\n"
+        "c_next = W_3 @ ([W_4, W_5] @ [b_6, b_2])"
+    ),
 }
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("text", FAILED.values(), ids=FAILED)
-def test_cells_that_once_failed(text: str) -> None:
-    compare(case_of(Cell.parse(text), 5, (3, 4, 5, 6), (3, 2)), 1e-10)
+def test_cells_that_once_failed(text: str, backend: str, peer: Callable[[str], ModuleType]) -> None:
+    if backend in PACKAGES:
+        peer(PACKAGES[backend])
+    compare(case_of(Cell.parse(text), 5, (3, 4, 5, 6), (3, 2)), 1e-10, backend)
 
 
 def test_another_cell_is_seen() -> None:

@@ -45,6 +45,7 @@ def forward_lines(plan: Plan, face: Interface, style: Style, namer: Namer) -> li
     used = [v for v in cell.params if v in read]
     known = [(a, v.shape, 2) for v, a in face.inputs] + [(a, v.shape, 1) for v, a in face.states]
     known += [(body.name(v), v.shape, 0) for v in used]
+    known += [(f'params["{v.name}"]', v.shape, 0) for v in cell.params]
     lead = [(face.inputs[0][1], "TB")] if face.inputs else [(face.states[0][1], "B")]
     sizes = size_lines(body.sizes, known, namer)
     return [
@@ -140,6 +141,7 @@ def plain_lines(
     )
     known = [(name(v), v.shape, 0) for v in cell.params if v in used]
     known += [(a, v.shape, 2) for v, a in face.inputs] + [(a, v.shape, 1) for v, a in face.states]
+    known += [(f'params["{v.name}"]', v.shape, 0) for v in cell.params]
     return [
         *listed("def plain(", arguments(face, style), f") -> {result_type(plan, style)}:", 0),
         *indented(

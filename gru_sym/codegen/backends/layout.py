@@ -46,7 +46,8 @@ def _broken(line: str) -> list[str]:
         return _bracket(f"{signature[1]}(", signature[2], f"){signature[3]}", indent)
     assigned = re.match(r"([\w\[\]., ]+? (?:[-+*/@]=|=)|return|assert) ", code)
     head = assigned[0] if assigned else ""
-    return _value(head, code[len(head) :], "", indent)
+    tail = "," if code.endswith(",") else ""  # an item of a list
+    return _value(head, code[len(head) : len(code) - len(tail)], tail, indent)
 
 
 def _comment(code: str, indent: str) -> list[str]:

@@ -131,6 +131,7 @@ def _forward(plan: Plan, face: Interface, writer: Writer, namer: Namer) -> list[
     known = [(plain(v), v.shape, 2) for v, _ in face.inputs]
     known += [(a, v.shape, 1) for v, a in face.states]
     known += [(plain(v), v.shape, 0) for v in cell.params if v in read]
+    known += [(f'params["{v.name}"]', v.shape, 0) for v in cell.params]
     head += size_lines(loop.sizes, known, namer)
     args = ["params: Mapping[str, Array]"]
     args += [f"{a}: Array" for _, a in face.inputs] or ["T: int"]

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeAlias
 
 from gru_sym.algebra.expr import Shape, Var, variables_of
 from gru_sym.algebra.nodes import Transpose
@@ -33,6 +33,8 @@ from gru_sym.codegen.plan import Plan
 from gru_sym.derive.vjp import cotangent_of
 
 __all__ = ["ARB", "MPMATH", "Numbers", "arb", "mpmath", "native", "printed"]
+
+_Known: TypeAlias = tuple[str, Shape, int]  # text of an array, shape, number of axes before those
 
 
 @dataclass(frozen=True)
@@ -205,10 +207,10 @@ class _Function:
             if v in used
         ]
 
-    def size_lines(self, known: Sequence[tuple[str, Shape, int]]) -> list[str]:
+    def size_lines(self, known: Sequence[_Known], last: Sequence[_Known] = ()) -> list[str]:
         """The needed sizes, as lengths of lists."""
         params = [(_item("params", v), v.shape, 0) for v in self.cell.params]
-        lines = size_lines(self.sizes, [*known, *params], self.namer)
+        lines = size_lines(self.sizes, [*known, *params, *last], self.namer)
         return [re.sub(r"(\S+)\.shape\[(\d)\]", _length, line) for line in lines]
 
     def over_all(self, body: list[str]) -> list[str]:
@@ -232,7 +234,9 @@ class _Forward(_Function):
         given += [self.of_all_steps(a, v.shape) for v, a in face.inputs]
         for v, a in face.states:
             given.append(f"{self.now(v)} = rows({a}, B, {self.entries.size(v.shape[0])})")
-        sizes = self.size_lines([(a, v.shape, 1) for v, a in face.states])
+        sizes = self.size_lines(
+            [(a, v.shape, 1) for v, a in face.states], [(a, v.shape, 2) for v, a in face.inputs]
+        )
         first, state = face.forward[0], face.states[0][1]
         counts = f"T, B = len({first}), len({state})" if face.inputs else f"B = len({state})"
         signature = ["params: Mapping[str, Any]"]
@@ -281,7 +285,7 @@ class _Backward(_Function):
             for _, leave in self.scan.carry
         ]
         for v in inputs:
-            name = self.entries.collected(v)
+            name = self._of_each_step(v)
             start.append(f"{name}: list[list[Vector]] = [[[]] * B for _ in range(T)]")
         if loop.summed:
             start.append("summands: list[tuple[Any, ...]] = []")
@@ -328,8 +332,14 @@ class _Backward(_Function):
         lines += self.statements(self.loop.body, 8)
         lines += [f"{self.now(leave)}[{self.b}] = {self.name(leave)}" for _, leave in carry]
         for v in inputs:
-            lines.append(f"{self.entries.collected(v)}[t][{self.b}] = {self.name(v)}")
+            lines.append(f"{self._of_each_step(v)}[t][{self.b}] = {self.name(v)}")
         return lines
+
+    def _of_each_step(self, var: Var) -> str:
+        """The name of the cotangents of an input; what is summed over time has another."""
+        if var in self.loop.summed:
+            return self.namer.role(str(var.name), "{}_by_step")
+        return self.entries.collected(var)
 
     def _fixed(self) -> list[str]:
         """Lines that read what is the same at each step, and the cotangents."""
@@ -368,7 +378,7 @@ class _Backward(_Function):
     def _returned(self) -> list[str]:
         cell = self.cell
         params = {cotangent_of(v): self.given_back(cotangent_of(v)) for v in cell.params}
-        inputs = {cotangent_of(v): self.entries.collected(cotangent_of(v)) for v in cell.inputs}
+        inputs = {v: self._of_each_step(v) for v in map(cotangent_of, cell.inputs)}
         states = {leave: self.now(leave) for _, leave in self.scan.carry}
         found = {**params, **inputs, **states}
         return ["return {", *(f'    "{v.name}": {text},' for v, text in found.items()), "}"]

@@ -37,6 +37,7 @@ class _Joiner:
         self._before, self._step, self._after = map(list, (scan.before, scan.step, scan.after))
         self._rows: dict[Expr, Var] = {}
         self._slices: dict[tuple[Var, ...], Var] = {}
+        self._later = {d.var for part in (scan.step, scan.after) for d in part}
 
     def done(self) -> Scan:
         """The scan, joined."""
@@ -59,13 +60,17 @@ class _Joiner:
             self._before.append(Definition(self._rows[node], node))
         return self._rows[node]
 
+    def _ahead(self, matrix: Expr) -> bool:
+        """Whether a matrix is there before the loop, where those of a stack are put together."""
+        return isinstance(matrix, Var) and matrix not in self._later
+
     # -- one vector ----------------------------------------------------------------------------
 
     def _same_vector(self, lines: list[Definition]) -> None:
         found: dict[Expr, dict[Expr, None]] = {}
         for d in lines:
             for node in sorted(d.expr.atoms(MatVec), key=str):
-                if isinstance(node.args[0], Var) and self._scan.sequences & variables_of(node):
+                if self._ahead(node.args[0]) and self._scan.sequences & variables_of(node):
                     found.setdefault(node.args[1], {})[node] = None
         for vector, products in found.items():
             if len(products) == 1:
@@ -80,7 +85,7 @@ class _Joiner:
                     named[product] = Var(name, product.shape)
                 block = Slice(whole, Dims(whole.shape), start, stop)
                 blocks.append(Definition(named[product], block))
-            rest = [d for d in lines if d.expr not in products]
+            rest = [d for d in lines if named.get(d.expr) != d.var]  # all but the parts
             lines[:] = [*(Definition(d.var, d.expr.xreplace(named)) for d in rest), *blocks]
 
     # -- several vectors -----------------------------------------------------------------------
@@ -120,7 +125,7 @@ class _Joiner:
             for term in sp.Add.make_args(expr)
             if isinstance(term, MatVec)
             and isinstance(term.args[0], Transpose)
-            and isinstance(term.args[0].args[0], Var)
+            and self._ahead(term.args[0].args[0])
             and self._can_stand(term.args[1])
         }
 
