@@ -82,6 +82,14 @@ def test_memory_gives_arrays_that_do_not_overlap() -> None:
     assert np.shares_memory(first.base, second.base)
 
 
+def test_a_huge_block_is_given_back_in_parts() -> None:
+    new = functions.memory(np.dtype("f"), 2**22 + 1)
+    first, second = new(2, 3), new(7)
+    assert (first.shape, first.dtype) == ((2, 3), np.float32)
+    assert not np.shares_memory(first, second)
+    assert first.base is None
+
+
 @every_function
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.complex64, np.complex128])
 def test_type_is_kept(name: str, dtype: type) -> None:

@@ -35,7 +35,9 @@ EXP_LIMIT = {"f": 87.0, "F": 87.0}
 
 
 def memory(dtype: Any, count: int) -> Callable[..., Array]:
-    """A function that cuts arrays from one block, faster to get than many."""
+    """A function that makes arrays: parts of one block, faster to get than many."""
+    if count > 1 << 22:  # so much would be got from the system anew each time
+        return lambda *shape: np.empty(shape, dtype)
     block = np.empty(count, dtype)
     used = 0
 

@@ -125,10 +125,10 @@ class Loop:
             return None
         return f"({self.whole.text(expr)})"
 
-    # -- arrays in one block of memory ---------------------------------------------------------
+    # -- arrays, made once ---------------------------------------------------------------------
 
     def _ask(self, name: str, shape: Shape, *, all_t: bool) -> None:
-        """Ask for an array of the function's one block of memory."""
+        """Ask for an array that is made once, ahead of the loop."""
         self._shapes[name] = all_t, shape
 
     def _scratch(self, shape: Shape, *, all_t: bool) -> str:
@@ -156,7 +156,7 @@ class Loop:
         count = str(sp.factor(total)).replace("*", " * ")
         padding = _PADDING * len(lines)
         return [
-            "# All arrays, in one block of memory.",
+            "# All arrays, made once.",
             f"new = memory(dtype, {count} + {padding})",
             *lines,
         ]

@@ -50,7 +50,9 @@ def absolute(a: Array, out: Array | None = None) -> Array:
 
 
 def memory(dtype: Any, count: int) -> Callable[..., Array]:
-    """A function that cuts arrays from one block, faster to get than many."""
+    """A function that makes arrays: parts of one block, faster to get than many."""
+    if count > 1 << 22:  # so much would be got from the system anew each time
+        return lambda *shape: np.empty(shape, dtype)
     block = np.empty(count, dtype)
     used = 0
 
@@ -126,7 +128,7 @@ def forward(params: Mapping[str, Array], xs: Array, h0: Array) -> dict[str, Arra
     b_z_r = np.concatenate((b_z, b_r), axis=-1)
     U_z_r = np.concatenate((U_z, U_r))
 
-    # All arrays, in one block of memory.
+    # All arrays, made once.
     new = memory(dtype, 2 * B * H * (5 * T + 2) + 144)
     a_z_r_x = new(T, B, 2 * H)
     a_h_tilde_x = new(T, B, H)
@@ -235,7 +237,7 @@ def backward(
     U_h_T = np.ascontiguousarray(U_h.T)
     U_z_r_T = np.ascontiguousarray(U_z_r.T)
 
-    # All arrays, in one block of memory.
+    # All arrays, made once.
     new = memory(dtype, B * H * (3 * T + 4) + 96)
     dh_next_da_h_tilde = new(T, B, H)
     tmp = new(B, H)

@@ -51,7 +51,9 @@ def absolute(a: Array, out: Array | None = None) -> Array:
 
 
 def memory(dtype: Any, count: int) -> Callable[..., Array]:
-    """A function that cuts arrays from one block, faster to get than many."""
+    """A function that makes arrays: parts of one block, faster to get than many."""
+    if count > 1 << 22:  # so much would be got from the system anew each time
+        return lambda *shape: np.empty(shape, dtype)
     block = np.empty(count, dtype)
     used = 0
 
@@ -128,7 +130,7 @@ def forward(params: Mapping[str, Array], xs: Array, h0: Array) -> dict[str, Arra
     b_z_r = np.concatenate((b_z, b_r), axis=-1)
     U_z_r_h = np.concatenate((U_z, U_r, U_h))
 
-    # All arrays, in one block of memory.
+    # All arrays, made once.
     new = memory(dtype, 5 * B * H * (2 * T + 1) + 144)
     a_z_r_x = new(T, B, 2 * H)
     a_h_tilde_x = new(T, B, H)
@@ -237,7 +239,7 @@ def backward(
     W_z_r = np.concatenate((W_z, W_r))
     U_z_r_h_T = np.ascontiguousarray(U_z_r_h.T)
 
-    # All arrays, in one block of memory.
+    # All arrays, made once.
     new = memory(dtype, B * H * (5 * T + 2) + 80)
     dh_next_da_h_tilde = new(T, B, H)
     tmp = new(B, H)

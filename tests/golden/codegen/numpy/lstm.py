@@ -54,7 +54,9 @@ def absolute(a: Array, out: Array | None = None) -> Array:
 
 
 def memory(dtype: Any, count: int) -> Callable[..., Array]:
-    """A function that cuts arrays from one block, faster to get than many."""
+    """A function that makes arrays: parts of one block, faster to get than many."""
+    if count > 1 << 22:  # so much would be got from the system anew each time
+        return lambda *shape: np.empty(shape, dtype)
     block = np.empty(count, dtype)
     used = 0
 
@@ -137,7 +139,7 @@ def forward(
     b_i_f_o = np.concatenate((b_i, b_f, b_o), axis=-1)
     U_i_f_o_g = np.concatenate((U_i, U_f, U_o, U_g))
 
-    # All arrays, in one block of memory.
+    # All arrays, made once.
     new = memory(dtype, 7 * B * H * (2 * T + 1) + 160)
     a_i_f_o_x = new(T, B, 3 * H)
     a_g_x = new(T, B, H)
@@ -269,7 +271,7 @@ def backward(
     W_i_f_g_o = np.concatenate((W_i, W_f, W_g, W_o))
     U_i_f_g_o_T = np.ascontiguousarray(U_i_f_g_o.T)
 
-    # All arrays, in one block of memory.
+    # All arrays, made once.
     new = memory(dtype, 5 * B * H * (T + 1) + 112)
     o_tanh_c_next_slope = new(T, B, H)
     a_i_f_g_o_bar = new(T, B, 4 * H)

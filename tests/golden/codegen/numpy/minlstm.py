@@ -49,7 +49,9 @@ def absolute(a: Array, out: Array | None = None) -> Array:
 
 
 def memory(dtype: Any, count: int) -> Callable[..., Array]:
-    """A function that cuts arrays from one block, faster to get than many."""
+    """A function that makes arrays: parts of one block, faster to get than many."""
+    if count > 1 << 22:  # so much would be got from the system anew each time
+        return lambda *shape: np.empty(shape, dtype)
     block = np.empty(count, dtype)
     used = 0
 
@@ -116,7 +118,7 @@ def forward(params: Mapping[str, Array], xs: Array, h0: Array) -> dict[str, Arra
     W_i_f = np.concatenate((W_i, W_f))
     b_i_f = np.concatenate((b_i, b_f), axis=-1)
 
-    # All arrays, in one block of memory.
+    # All arrays, made once.
     new = memory(dtype, B * H * (10 * T + 1) + 128)
     a_i_f = new(T, B, 2 * H)
     h_tilde = new(T, B, H)
@@ -204,7 +206,7 @@ def backward(
     H = h.shape[2]
     W_f_i_h = np.concatenate((W_f, W_i, W_h))
 
-    # All arrays, in one block of memory.
+    # All arrays, made once.
     new = memory(dtype, B * H * (T + 1) + 32)
     h_next_bar = new(T, B, H)
     h_bar_later_t = new(B, H)
