@@ -6,7 +6,6 @@ from gru_sym.cells import Cell
 from gru_sym.codegen.backends.body import Body, Style, Turn
 from gru_sym.codegen.backends.expressions import Library
 from gru_sym.codegen.backends.naming import Namer
-from gru_sym.codegen.backends.numpy import all_variables
 from gru_sym.codegen.passes.defer import defer
 from gru_sym.codegen.passes.hoist import compose, hoist
 from gru_sym.codegen.passes.stack import stack
@@ -41,7 +40,7 @@ def printed(
     style = Style(
         LIBRARY, "Array", "dict", lambda whole, _: f"{whole}[t]", loop, lambda step, _: step
     )
-    namer = Namer(all_variables(made), ())
+    namer = Namer(made.variables, ())
     first = {enter: f"first_{enter.name}" for enter, _ in scan.carry}
     kept = made.kept if which == "forward" else ()
     body = Body(scan, kept, first, style, namer, {}, "like", "earlier step")

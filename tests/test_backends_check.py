@@ -60,16 +60,16 @@ def test_everything_is_drawn_in_its_shape(cell: Cell) -> None:
 def test_another_way_of_drawing() -> None:
     made = plan(cells.rnn)
     face = interface(cells.rnn, Namer(cells.rnn.program.variables, ()))
-    lines = drawn(made, face, draw="torch.randn({})")
+    lines = drawn(made, face, draw="torch.randn({})".format)
     assert sum("torch.randn((" in line for line in lines) == len(cells.rnn.params) + 3
 
 
 def test_the_objective_adds_all_outputs() -> None:
     cell = Cell.parse("# outputs: loss\nh_next = tanh(W @ x + U @ h)\nloss = sum(h_next)")
     face = interface(cell, Namer(cell.program.variables, ()))
-    lines = objective(plan(cell), face, sum_of="torch.sum")
+    lines = objective(plan(cell), face)
     text = "\n".join(lines)
-    assert 'torch.sum(hs_bar * trajectory["h_next"])' in text
+    assert 'np.sum(hs_bar * trajectory["h_next"])' in text
     assert 'trajectory["loss"].reshape(losses_bar.shape)' in text
     assert lines[-1] == "return total"
     assert objective(plan(cells.rnn), face_of(cells.rnn)) == [

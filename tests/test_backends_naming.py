@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from gru_sym.algebra.expr import Shape, Var
-from gru_sym.codegen.backends.naming import Namer, dim_text, quotable, size_lines
+from gru_sym.codegen.backends.naming import Namer, cut_text, dim_text, quotable, size_lines
 from gru_sym.errors import UnsupportedError
 
 H, N = ("H",), ("I",)
@@ -118,3 +118,12 @@ def test_sizes_are_read_from_arrays(known: str, needed: str) -> None:
 def test_a_size_that_no_array_tells(known: str, needed: str) -> None:
     with pytest.raises(UnsupportedError, match=f"tells the size {needed}"):
         size_lines([needed], [KNOWN[name] for name in known.split()], namer_of())
+
+
+@pytest.mark.parametrize(
+    ("start", "stop", "text"),
+    [(0, 3, ":"), (0, 1, ":H"), (1, 3, "H:"), (0, 2, ": 2 * H"), (1, 2, "H : 2 * H")],
+)
+def test_a_cut(start: int, stop: int, text: str) -> None:
+    namer = namer_of()
+    assert cut_text(("H", "H", "I"), start, stop, lambda dim: dim_text(dim, namer)) == text

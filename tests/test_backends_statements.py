@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gru_sym.codegen.backends.layout import WIDTH, indented
-from gru_sym.codegen.backends.statements import assigned, has_operator, listed
+from gru_sym.codegen.backends.statements import assigned, dictionary, has_operator, listed
 
 NAMES = [f"name_{k}" for k in range(12)]
 EXPRESSIONS = {
@@ -78,3 +78,13 @@ def test_ruff_leaves_them_alone(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_operators_outside_of_brackets(text: str, expected: bool) -> None:
     assert has_operator(text) is expected
+
+
+def test_a_dictionary() -> None:
+    assert dictionary("return ", {"a": "1", "b": "x"}) == [
+        "return {",
+        '    "a": 1,',
+        '    "b": x,',
+        "}",
+    ]
+    assert dictionary("params = ", {}) == ["params = {}"]

@@ -90,6 +90,16 @@ def test_a_huge_block_is_given_back_in_parts() -> None:
     assert first.base is None
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.complex128])
+def test_subnormal_numbers_become_0(dtype: type) -> None:
+    tiny = np.finfo(dtype).tiny
+    a = np.array([tiny, -tiny, tiny / 2, -tiny / 2, 0, 1, -np.inf, np.nan], dtype)
+    expected = a.copy()
+    expected[2:4] = 0
+    functions.flush(a[:, np.newaxis])
+    assert np.array_equal(a, expected, equal_nan=True)
+
+
 @every_function
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.complex64, np.complex128])
 def test_type_is_kept(name: str, dtype: type) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gru_sym.codegen.backends.layout import WIDTH, indented, tidy
+from gru_sym.codegen.backends.layout import WIDTH, depths_of, indented, items_of, tidy
 
 LONG = "    W_bar = rows(first_bar).T @ rows(first_input) + rows(second_bar).T @ rows(second_input)"
 
@@ -69,3 +69,13 @@ def test_what_cannot_be_broken_stays() -> None:
 def test_no_two_empty_lines_within_a_function() -> None:
     lines = ["def f():", *indented(["a = 1", "", "", "b = 2"]), "", "", "def g():"]
     assert tidy(lines) == "def f():\n    a = 1\n\n    b = 2\n\n\ndef g():\n"
+
+
+def test_depths() -> None:
+    assert depths_of("f(a)[b]") == [0, 0, 1, 0, 0, 1, 0]
+    assert depths_of('"("') == [0, 1, 1]
+
+
+def test_items_are_apart_at_commas_outside_of_brackets_and_quotes() -> None:
+    assert items_of('a, f(b, c), "d, e",') == ["a", "f(b, c)", '"d, e"']
+    assert items_of("") == []

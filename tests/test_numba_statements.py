@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from gru_sym.algebra.expr import Var
-from gru_sym.codegen.backends.numba_statements import Block, Line, Product, View
+from gru_sym.codegen.backends.numba_statements import Block, Line, Product, View, read_by
 
 H = (("H",),)
 
@@ -23,3 +23,13 @@ def test_they_do_not_change() -> None:
         with pytest.raises(dataclasses.FrozenInstanceError):
             statement.rows = "once"  # type: ignore[misc]
     assert View(y, 0, 1).axis == -1
+
+
+def test_a_line_reads_what_other_lines_write() -> None:
+    x, y, z, part = (Var(name, H) for name in ("x", "y", "z", "part"))
+
+    def producers(var: Var) -> set[Var]:
+        return {x, y} if var == part else {var}
+
+    assert read_by(Line(z, part + x), producers) == {x, y}
+    assert read_by(Line(z, z * part), producers) == {x, y, z}

@@ -8,7 +8,19 @@ from gru_sym.algebra.expr import Dims, Expr, Var
 from gru_sym.algebra.nodes import Concat, MatVec, Slice, SumT, Total, Transpose
 from gru_sym.algebra.program import Definition
 from gru_sym.algebra.rules import apply
-from gru_sym.codegen.passes.parts import Names, closed, hint, joined, names_of, needed, rebuilt
+from gru_sym.codegen.passes.parts import (
+    Names,
+    closed,
+    hint,
+    in_order,
+    is_varying,
+    joined,
+    names_of,
+    needed,
+    offsets,
+    read_from_outside,
+    rebuilt,
+)
 from tests.scans import changed, every_cell, holds, lines_of, scans, scans_of, well_formed
 
 H, N = ("H",), ("I",)
@@ -45,6 +57,11 @@ def test_needed_lines_in_order() -> None:
     assert needed(lines, []) == []
 
 
+def test_lines_in_order() -> None:
+    lines = [Definition(u, 2 * v), Definition(w, u + v), Definition(v, h)]
+    assert [d.name for d in in_order(lines)] == ["v", "u", "w"]
+
+
 def test_a_closed_program_is_given_what_it_does_not_define() -> None:
     program = closed([Definition(u, MatVec(W, x) + b), Definition(v, u * h)], [v, v, s])
     assert [i.name for i in program.inputs] == ["W", "b", "x", "h", "s"]
@@ -68,6 +85,26 @@ def test_rebuilt_knows_what_varies() -> None:
     again = rebuilt(forward, before, step, [])
     assert more["moves"] in again.sequences
     assert more["stays"] not in again.sequences
+
+
+def test_what_a_scan_reads_from_outside() -> None:
+    forward, backward = scans_of("h_next = tanh(W @ x + U @ h + b)")
+    assert sorted(v.name for v in read_from_outside(forward)) == ["U", "W", "b", "x"]
+    read = [v.name for v in read_from_outside(backward)]
+    assert len(set(read)) == len(read)
+    assert {"x", "h", "U", "h_bar_up"} <= set(read)
+    assert not {"h_bar", "h_bar_later", "h_next_bar"} & set(read)
+
+
+def test_an_expression_varies_with_its_variables() -> None:
+    assert is_varying(MatVec(W, x) + b, {x})
+    assert not is_varying(MatVec(W, x) + b, {h})
+    assert not is_varying(b * SumT(x), {x})
+
+
+def test_offsets_count_blocks() -> None:
+    assert offsets([u, Var("v", (H + N,)), MatVec(W, x)]) == [(0, 1), (1, 3), (3, 4)]
+    assert offsets([]) == []
 
 
 def test_a_sum_over_time_does_not_vary() -> None:

@@ -96,3 +96,15 @@ def test_a_wrong_plan_is_refuted() -> None:
     assert is_refuted(bptt(cells.gru), wrong, context)
     line = made.forward.step["h_next"]
     assert is_refuted(cells.gru.program, changed(made.forward, {line.name: 2 * line.expr}))
+
+
+@every_cell
+def test_all_variables(cell: Cell) -> None:
+    made = plan(cell, PASSES)
+    found = made.variables
+    assert len(set(found)) == len(found)
+    own = list(dict.fromkeys(cell.program.variables))
+    assert found[: len(own)] == own
+    scans = (made.forward, made.backward)
+    assert {v for scan in scans for pair in scan.carry for v in pair} <= set(found)
+    assert {d.var for scan in scans for d in (*scan.before, *scan.step, *scan.after)} <= set(found)

@@ -12,7 +12,7 @@ from gru_sym.cells import Cell
 from gru_sym.codegen.passes.blocks import Rows, RowSlice
 from gru_sym.codegen.passes.defer import defer
 from gru_sym.codegen.passes.hoist import compose, hoist
-from gru_sym.codegen.passes.stack import in_order, stack
+from gru_sym.codegen.passes.stack import stack
 from tests.scans import (
     changed,
     every_cell,
@@ -87,12 +87,6 @@ def test_what_stays_apart(text: str) -> None:
     functions = [d.var for d in forward.step if d.expr.is_Function]
     assert functions
     assert all(len(dim) == 1 for v in functions for dim in v.shape)
-
-
-def test_lines_in_order() -> None:
-    a, b, c = (Var(name, (("H",),)) for name in "abc")
-    lines = [Definition(a, 2 * b), Definition(c, a + b), Definition(b, Var("x", (("H",),)))]
-    assert [d.name for d in in_order(lines)] == ["b", "a", "c"]
 
 
 # -- contract ----------------------------------------------------------------------------------

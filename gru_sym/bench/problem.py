@@ -1,5 +1,6 @@
 """What is measured: random arrays for a cell at given sizes."""
 
+import math
 import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -191,7 +192,4 @@ def _shape(var: Var, dims: Mapping[str, int]) -> tuple[int, ...]:
 
 
 def _count(var: Var, dims: Mapping[str, int]) -> int:
-    count = 1
-    for n in _shape(var, dims):
-        count *= n
-    return count
+    return math.prod(_shape(var, dims))

@@ -61,7 +61,7 @@ def check_forward(cell: Cell, params: Mapping[str, ArrayLike], xs: Named, h0: Na
 
     dtype = _common_type((*weights.values(), *inputs.values(), *states.values()))
     T, B = _steps_and_batch(cell, inputs, states, steps)
-    sizes = _Sizes(B)
+    sizes = _Sizes()
     for var in cell.inputs:
         sizes.learn(inputs[var.name], var, ("T", "B") if B else ("T",))
     for var in cell.states:
@@ -283,8 +283,7 @@ def _fail_shape(
 class _Sizes:
     """The sizes of the dimensions, learnt from the arrays in turn."""
 
-    def __init__(self, batch: int | None) -> None:
-        self._batch = batch
+    def __init__(self) -> None:
         self._known: dict[str, tuple[int, str]] = {}  # dimension → its size, and who says so
         self._sums: list[tuple[tuple[str, ...], int, str]] = []
 

@@ -11,8 +11,9 @@ import sympy as sp
 from sympy.printing.numpy import NumPyPrinter
 
 from gru_sym.algebra.expr import Expr
-from gru_sym.algebra.rules import RULES, Elementwise
+from gru_sym.algebra.rules import Elementwise
 from gru_sym.codegen import functions
+from gru_sym.codegen.text import in_sympy
 from gru_sym.errors import UnsupportedError
 
 __all__ = ["CALLS", "HELPERS", "function_source", "value_source"]
@@ -65,23 +66,13 @@ def _decimal(number: Expr) -> str:
         if number.is_Rational:
             value = float(Fraction(number.p, number.q))
         else:
-            value = float(_in_sympy(number).evalf(30))
+            value = float(in_sympy(number).evalf(30))
     except (OverflowError, TypeError) as error:
         raise UnsupportedError(
             f"the constant {number} is not a real number in double precision",
             mend="make it a parameter",
         ) from error
     return repr(value)
-
-
-def _in_sympy(expr: Expr) -> Expr:
-    """A constant in SymPy's own functions, which can be evaluated."""
-    if not expr.args:
-        return expr
-    args = [_in_sympy(arg) for arg in expr.args]
-    if isinstance(expr, Elementwise):
-        return RULES[expr.func.__name__].definition(args[0])
-    return expr.func(*args)
 
 
 def value_source(expr: Expr) -> str:

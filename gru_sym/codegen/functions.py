@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 __all__ = [
     "Array",
     "absolute",
+    "flush",
     "logsumexp",
     "memory",
     "relu",
@@ -50,6 +51,12 @@ def memory(dtype: Any, count: int) -> Callable[..., Array]:
     return new
 
 
+def flush(a: Array) -> None:
+    """0 for subnormal numbers: what vanishes would stay there, where some CPUs are slow."""
+    size: Any = np.abs(a)
+    a[size < np.finfo(size.dtype).tiny] = 0
+
+
 def rows(a: Array) -> Array:
     """(T, B, n) as T * B rows."""
     return a.reshape(-1, a.shape[-1])
@@ -80,13 +87,13 @@ def sigmoid_pair(
     return out, rest
 
 
-def tanh_slope(a: Array, out: Array | None = None) -> Array:
+def tanh_slope(a: Array, out: Array | None = None, work: Array | None = None) -> Array:
     """1 - tanh(a)**2 as 4 e / (1 + e)**2 with e = exp(-2 |a|), without cancellation."""
     out = np.empty_like(a) if out is None else out
     absolute(a, out=out)
     out *= -2
     np.exp(out, out=out)
-    below = out + 1
+    below = np.add(out, 1, out=work)
     np.divide(out, below, out=out)
     np.divide(out, below, out=out)
     out *= 4

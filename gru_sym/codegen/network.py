@@ -174,7 +174,8 @@ def compile_network(network: Network, backend: str = "numpy") -> CompiledNetwork
         backend: one of :data:`~gru_sym.codegen.backends.table.BACKENDS`.
 
     Raises:
-        UnsupportedError: as of :func:`~gru_sym.codegen.compile.compile`.
+        UnsupportedError: there is no such backend.
+        MissingLibraryError: its library is not installed.
 
     >>> from gru_sym import cells
     >>> from gru_sym.cells.compose import bidirectional

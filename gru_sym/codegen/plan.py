@@ -34,13 +34,23 @@ class Plan:
     backward: Scan
     kept: tuple[Var, ...]
 
+    @property
+    def variables(self) -> list[Var]:
+        """All variables, the cell's own first, as a reader meets them."""
+        found = dict.fromkeys(self.cell.program.variables)
+        for scan in (self.forward, self.backward):
+            for part in _parts(scan):
+                found |= dict.fromkeys(part.variables)
+            found |= dict.fromkeys(v for pair in scan.carry for v in pair)
+        return list(found)
+
 
 def plan(cell: Cell, passes: Sequence[Pass] = ()) -> Plan:
     """Derive, stabilise, and apply passes in order.
 
     Args:
         cell: the cell.
-        passes: some of ``compose``, ``defer``, ``hoist``, ``stack``.
+        passes: some of ``compose``, ``defer``, ``hoist``, ``stack``, ``inline``.
     """
     program = split(name(cell.program), frozenset(cell.states))
     own = tuple(d.var for d in cell.program)

@@ -25,6 +25,7 @@ from gru_sym.algebra.nodes import (
     Transpose,
 )
 from gru_sym.algebra.program import Definition
+from gru_sym.codegen.passes.parts import is_varying
 from gru_sym.errors import UnsupportedError
 
 __all__ = ["ROWS", "Apply", "Block", "Line", "Scheduler", "Statement", "sum_inside"]
@@ -123,7 +124,7 @@ class Scheduler:
         """
         expr = self._lift(expr)
         if varies is None:
-            varies = self._varies_in(expr)
+            varies = is_varying(expr, self.varying)
         same_kind = isinstance(expr, Var) and (expr in self.varying) == varies
         if same_kind and expr.shape == shape:
             return expr
@@ -135,7 +136,7 @@ class Scheduler:
         return self._known[key]
 
     def _line(self, var: Var, expr: Expr) -> None:
-        lacks_rows = var in self.varying and not self._varies_in(expr)
+        lacks_rows = var in self.varying and not is_varying(expr, self.varying)
         fill = lacks_rows or (bool(var.shape) and not shape_of(expr)) or not variables_in(expr)
         self._stream.pending.append(Line(var, expr, fill))
 
@@ -184,7 +185,7 @@ class Scheduler:
                     raise UnsupportedError(f"{node}: a matrix that varies over time")
                 return pair
             case Concat():
-                varies = any(self._varies_in(item) for item in node.operands)
+                varies = any(is_varying(item, self.varying) for item in node.operands)
                 lead = node.shape[:-1]
                 return tuple(
                     self.operand(item, (*lead, dim), varies=varies)
@@ -200,14 +201,6 @@ class Scheduler:
 
     def _varies(self, operands: Iterable[Var], node: Node) -> bool:
         return not isinstance(node, SumT) and any(v in self.varying for v in operands)
-
-    def _varies_in(self, expr: Expr) -> bool:
-        """Whether an expression varies; a sum over t does not, whatever is summed."""
-        if isinstance(expr, SumT):
-            return False
-        if isinstance(expr, Var):
-            return expr in self.varying
-        return any(self._varies_in(arg) for arg in expr.args)
 
     def _new(self, hint: str, shape: Shape, *, varies: bool) -> Var:
         # No name of a cell begins with an underscore.

@@ -16,7 +16,7 @@ from gru_sym.algebra.rules import RULES, Elementwise
 from gru_sym.algebra.show import show
 from gru_sym.errors import UnsupportedError
 
-__all__ = ["Writer", "constants", "decimal", "number_text"]
+__all__ = ["Writer", "constants", "decimal", "in_sympy", "number_text"]
 
 _EXACT = 2**53
 

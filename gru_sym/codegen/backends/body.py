@@ -12,8 +12,7 @@ from gru_sym.algebra.nodes import Slice
 from gru_sym.algebra.program import Definition, Scan, presenter_for
 from gru_sym.codegen.backends.expressions import Expressions, Library
 from gru_sym.codegen.backends.naming import Namer
-from gru_sym.codegen.passes.parts import needed
-from gru_sym.codegen.passes.stack import in_order
+from gru_sym.codegen.passes.parts import in_order, needed
 
 __all__ = ["Body", "Style", "Turn"]
 

@@ -4,16 +4,26 @@ The sizes are all different, so that no transposed matrix fits; no initial state
 several steps and sequences.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable
 
 from gru_sym.algebra.expr import Var
 from gru_sym.codegen.backends.interface import Interface
 from gru_sym.codegen.backends.layout import indented
+from gru_sym.codegen.backends.statements import dictionary
 from gru_sym.codegen.plan import Plan
 
-__all__ = ["complex_step_check", "drawn", "objective", "sizes_of"]
+__all__ = [
+    "SEQUENCES",
+    "STEPS",
+    "complex_step_check",
+    "drawn",
+    "objective",
+    "returned_sum",
+    "sizes_of",
+]
 
 STEPS, SEQUENCES = 4, 2
+"""T and B of the arrays that are drawn."""
 
 
 def sizes_of(plan: Plan) -> dict[str, int]:
@@ -25,21 +35,24 @@ def sizes_of(plan: Plan) -> dict[str, int]:
     return {name: k + STEPS if k else 3 for k, name in enumerate(names)}
 
 
-def drawn(plan: Plan, face: Interface, draw: str = "rng.normal(size={})") -> list[str]:
+def drawn(
+    plan: Plan,
+    face: Interface,
+    draw: Callable[[tuple[int, ...]], str] = "rng.normal(size={})".format,
+) -> list[str]:
     """Lines that draw ``params`` and every argument of ``forward`` and ``backward``.
 
     Args:
         plan: of the cell.
         face: its arguments.
-        draw: the text that makes an array of a shape.
+        draw: a shape → the text that makes an array of it.
     """
     sizes = sizes_of(plan)
 
     def array(var: Var, *lead: int) -> str:
-        shape = (*lead, *(sum(sizes[name] for name in dim) for dim in var.shape))
-        return draw.format(f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})")
+        return draw((*lead, *(sum(sizes[name] for name in dim) for dim in var.shape)))
 
-    lines = _dictionary("params = ", {str(v.name): array(v) for v in plan.cell.params})
+    lines = dictionary("params = ", {str(v.name): array(v) for v in plan.cell.params})
     if not face.inputs:
         lines.append(f"T = {STEPS}")
     lines += [f"{a} = {array(v, STEPS, SEQUENCES)}" for v, a in face.inputs]
@@ -48,14 +61,19 @@ def drawn(plan: Plan, face: Interface, draw: str = "rng.normal(size={})") -> lis
     return lines
 
 
-def objective(plan: Plan, face: Interface, sum_of: str = "np.sum") -> list[str]:
+def objective(plan: Plan, face: Interface) -> list[str]:
     """Lines that return the scalar whose gradients ``backward`` gives, from ``trajectory``."""
     terms = []
     for v, _, a in face.ups:
         value = f'trajectory["{v.name}"]'
         if not v.shape and v in plan.cell.varying:
             value = f"{value}.reshape({a}.shape)"
-        terms.append(f"{sum_of}({a} * {value})")
+        terms.append(f"np.sum({a} * {value})")
+    return returned_sum(terms)
+
+
+def returned_sum(terms: list[str]) -> list[str]:
+    """Lines that return a sum, term by term."""
     if len(terms) == 1:
         return [f"return {terms[0]}"]
     return [f"total = {terms[0]}", *(f"total += {term}" for term in terms[1:]), "return total"]
@@ -76,7 +94,7 @@ def complex_step_check(plan: Plan, face: Interface) -> list[str]:
         "rng = np.random.default_rng(0)",
         *drawn(plan, face),
         'arguments = {f"{name}_bar": array for name, array in params.items()}',
-        *_dictionary("arguments |= ", arrays),
+        *dictionary("arguments |= ", arrays),
         "",
         "def loss(given: Mapping[str, Array]) -> Any:",
         '    moved = {name: given[f"{name}_bar"] for name in params}',
@@ -98,9 +116,3 @@ def complex_step_check(plan: Plan, face: Interface) -> list[str]:
         '        raise AssertionError(f"{name} is wrong: {error:.1e}")',
     ]
     return ["def check() -> None:", *indented(body)]
-
-
-def _dictionary(head: str, items: Mapping[str, str]) -> list[str]:
-    if not items:
-        return [f"{head}{{}}"]
-    return [f"{head}{{", *(f'    "{key}": {value},' for key, value in items.items()), "}"]

@@ -7,7 +7,7 @@ left is the rounding error of the sum, 1e-16 / 1e-4, and the fifth derivative ti
 from gru_sym.codegen.backends.check import drawn, objective
 from gru_sym.codegen.backends.interface import Interface
 from gru_sym.codegen.backends.layout import indented
-from gru_sym.codegen.backends.statements import listed
+from gru_sym.codegen.backends.statements import dictionary, listed
 from gru_sym.codegen.plan import Plan
 
 __all__ = ["difference_check"]
@@ -28,7 +28,7 @@ def difference_check(plan: Plan, face: Interface) -> list[str]:
         "rng = np.random.default_rng(0)",
         *drawn(plan, face),
         'arguments = {f"{name}_bar": array for name, array in params.items()}',
-        *_dictionary(arrays),
+        *dictionary("arguments |= ", arrays),
         "",
         "def loss(given: Mapping[str, Array]) -> Any:",
         '    moved = {name: given[f"{name}_bar"] for name in params}',
@@ -57,13 +57,3 @@ def difference_check(plan: Plan, face: Interface) -> list[str]:
         '        raise AssertionError(f"{name} is wrong: {error:.1e}")',
     ]
     return ["def check() -> None:", *indented(body)]
-
-
-def _dictionary(items: dict[str, str]) -> list[str]:
-    if not items:
-        return []
-    return [
-        "arguments |= {",
-        *(f'    "{key}": {value},' for key, value in items.items()),
-        "}",
-    ]

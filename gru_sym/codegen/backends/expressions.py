@@ -27,9 +27,10 @@ from gru_sym.algebra.present import Presenter
 from gru_sym.algebra.program import Definition
 from gru_sym.algebra.show import show
 from gru_sym.codegen.backends.layout import WIDTH
-from gru_sym.codegen.backends.naming import Namer, dim_text
+from gru_sym.codegen.backends.naming import Namer, cut_text, dim_text
 from gru_sym.codegen.backends.statements import PARTS, assigned, has_operator, listed
 from gru_sym.codegen.passes.blocks import Rows, RowSlice
+from gru_sym.codegen.passes.parts import is_varying
 from gru_sym.codegen.schedule import ROWS, sum_inside
 from gru_sym.codegen.text import constants, decimal, number_text
 from gru_sym.errors import UnsupportedError
@@ -200,12 +201,8 @@ class Expressions:
         return dim_text(dim, self._namer)
 
     def moves(self, expr: Expr) -> bool:
-        """Whether a value differs from step to step; a sum over t does not."""
-        if isinstance(expr, SumT):
-            return False
-        if isinstance(expr, Var):
-            return expr in self._varying
-        return any(self.moves(arg) for arg in expr.args)
+        """Whether a value differs from step to step."""
+        return is_varying(expr, self._varying)
 
     def text(self, expr: Expr, shown: Any = None) -> str:
         """The expression as it comes, or as a person wrote it."""
@@ -293,9 +290,10 @@ class Expressions:
             case Rows():
                 return library.joined(self.text(m) for m in node.operands)
             case RowSlice():
-                return f"{self._atom(node.args[0])}[{self._cut(node.whole[0], *node.bounds)}]"
+                cut = cut_text(node.whole[0], *node.bounds, self.size)
+                return f"{self._atom(node.args[0])}[{cut}]"
             case Slice():
-                cut = self._cut(node.whole[-1], *node.bounds)
+                cut = cut_text(node.whole[-1], *node.bounds, self.size)
                 return f"{self._atom(node.args[0])}[..., {cut}]"
             case Softmax() | LogSumExp():
                 moves = self.moves(node)
@@ -305,12 +303,6 @@ class Expressions:
                 inner = self.full(node.args[0], shape, varies=moves)
                 return f"{call}({inner}, {library.axis}=-1{keep})"
         raise AssertionError(f"no way to write {type(node).__name__}")
-
-    def _cut(self, dim: Dim, start: int, stop: int) -> str:
-        """The slice of some blocks of a dimension, as ruff spaces it."""
-        bounds = ["" if k in (0, len(dim)) else self.size(dim[:k]) for k in (start, stop)]
-        colon = " : " if any(" " in bound for bound in bounds) else ":"
-        return colon.join(bounds).strip()
 
 
 class _Written:

@@ -6,17 +6,17 @@ PyTorch and JAX differ in their words and in how a loop is written, which a
 
 import re
 import textwrap
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from gru_sym.algebra.expr import Var, variables_of
 from gru_sym.algebra.present import Presenter
-from gru_sym.algebra.program import Scan
 from gru_sym.codegen.backends.body import Body, Style, Turn
 from gru_sym.codegen.backends.expressions import Expressions
 from gru_sym.codegen.backends.interface import Interface, backward_docstring, forward_docstring
 from gru_sym.codegen.backends.layout import WIDTH, indented
 from gru_sym.codegen.backends.naming import Namer, size_lines
-from gru_sym.codegen.backends.statements import listed
+from gru_sym.codegen.backends.statements import dictionary, listed
+from gru_sym.codegen.passes.parts import read_from_outside
 from gru_sym.codegen.plan import Plan
 from gru_sym.derive.vjp import cotangent_of
 
@@ -41,7 +41,7 @@ def forward_lines(plan: Plan, face: Interface, style: Style, namer: Namer) -> li
     first, like = dict(face.states), face.states[0][1]
     body = Body(scan, plan.kept, first, style, namer, dict(face.inputs), like, "earlier step")
     lines = body.lines()
-    read = _read(scan)
+    read = read_from_outside(scan)
     used = [v for v in cell.params if v in read]
     known = [(a, v.shape, 2) for v, a in face.inputs] + [(a, v.shape, 1) for v, a in face.states]
     known += [(body.name(v), v.shape, 0) for v in used]
@@ -54,14 +54,14 @@ def forward_lines(plan: Plan, face: Interface, style: Style, namer: Namer) -> li
         *indented([f'{body.name(v)} = params["{v.name}"]' for v in used]),
         *indented(_lead_lines(*lead[0], lines)),
         *indented([*sizes, *lines]),
-        *indented(_returned({str(v.name): body.name(v) for v in plan.kept})),
+        *indented(dictionary("return ", {str(v.name): body.name(v) for v in plan.kept})),
     ]
 
 
 def backward_lines(plan: Plan, face: Interface, style: Style, namer: Namer) -> list[str]:
     """The function ``backward``."""
     cell, scan = plan.cell, plan.backward
-    read = _read(scan)
+    read = read_from_outside(scan)
     alias = {up: a for v, up, a in face.ups if v.shape and up in scan.sequences}
     texts = {
         v: namer.plain(str(v.name)) if v in read else f'trajectory["{v.name}"]'
@@ -99,7 +99,7 @@ def backward_lines(plan: Plan, face: Interface, style: Style, namer: Namer) -> l
         *indented(head),
         *indented(_lead_lines(like, "TB", [*given, *lines])),
         *indented([*size_lines(body.sizes, known, namer), *given, *lines]),
-        *indented(_returned(found)),
+        *indented(dictionary("return ", found)),
     ]
 
 
@@ -209,13 +209,6 @@ def camel(name: str, taken: Iterable[str]) -> str:
     return f"{found}Cell" if found in taken else found
 
 
-def _read(scan: Scan) -> set[Var]:
-    """What a scan reads from outside."""
-    parts = (scan.before, scan.step, scan.after)
-    defined = {d.var for part in parts for d in part} | {v for pair in scan.carry for v in pair}
-    return {v for part in parts for v in part.inputs} - defined
-
-
 def _lead_lines(array: str, axes: str, lines: Sequence[str]) -> list[str]:
     """Lines that read the numbers of steps and sequences, where the lines mention them."""
     text = "\n".join(lines)
@@ -223,7 +216,3 @@ def _lead_lines(array: str, axes: str, lines: Sequence[str]) -> list[str]:
     if len(found) == 2:
         return [f"T, B = {array}.shape[:2]"]
     return [f"{axis} = {array}.shape[{axes.index(axis)}]" for axis in found]
-
-
-def _returned(found: Mapping[str, str]) -> list[str]:
-    return ["return {", *indented([f'"{key}": {value},' for key, value in found.items()]), "}"]

@@ -45,6 +45,8 @@ class InPlace:
         fixed: the text of a value that is the same at each step; None where it is not.
     """
 
+    _with_work = frozenset({"tanh_slope"})  # functions that also need an array to compute in
+
     def __init__(
         self,
         name: Callable[[Var | Size], str],
@@ -108,14 +110,21 @@ class InPlace:
         elif isinstance(expr, sp.Pow):
             self._power(expr, out, shape)
         elif isinstance(expr, Elementwise):
-            arg = expr.args[0]
-            if self._atom(arg) is None:
-                self._into(arg, out, shape)
-                self._lines.append(f"{CALLS[expr.func.__name__]}({out}, out={out})")
-            else:
-                self._lines.append(f"{CALLS[expr.func.__name__]}({self._atom(arg)}, out={out})")
+            self._function(expr, out, shape)
         else:
             raise AssertionError(f"no way to write {type(expr).__name__}")
+
+    def _function(self, expr: Expr, out: str, shape: Shape) -> None:
+        arg, name = expr.args[0], expr.func.__name__
+        if (text := self._atom(arg)) is None:
+            self._into(arg, out, shape)
+            text = out
+        if name in self._with_work:
+            work = self._scratch(shape)
+            self._lines.append(f"{CALLS[name]}({text}, out={out}, work={work})")
+            self._release(work)
+        else:
+            self._lines.append(f"{CALLS[name]}({text}, out={out})")
 
     def _sum(self, expr: Expr, out: str, shape: Shape) -> None:
         terms = sorted(expr.args, key=self._sum_order(out))
@@ -283,7 +292,9 @@ class InPlace:
 
 
 class InPlaceRows(InPlace):
-    """The same for whole sequences: a product is one of T·B rows."""
+    """The same for whole sequences: a product is one of T·B rows; it is done once, ahead."""
+
+    _with_work = frozenset[str]()
 
     def _dot(self, row: str, matrix: str, out: str) -> str:
         return f"np.dot(rows({row}), {matrix}, out=rows({out}))"

@@ -160,8 +160,8 @@ def backward_docstring(plan: Plan, face: Interface) -> list[str]:
     for v, _, a in face.ups:
         shape = shape_text(v.shape, "T, B")
         text = f"{a}: dL/d{v.name} at each step as L reads it there directly, {shape}."
-        wrapped = textwrap.wrap(text, WIDTH - 8, subsequent_indent="    ")
-        lines += [f"    {line}" for line in wrapped]
+        hanging = textwrap.wrap(text, WIDTH - 8, subsequent_indent="    ")
+        lines += [f"    {line}" for line in hanging]
     lines += ["", "Returns:"]
     text = "The gradient of each parameter, in its shape"
     if face.inputs:

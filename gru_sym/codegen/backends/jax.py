@@ -23,7 +23,6 @@ from gru_sym.codegen.backends.functional import (
 from gru_sym.codegen.backends.interface import Interface, Printed, interface
 from gru_sym.codegen.backends.layout import WIDTH, indented
 from gru_sym.codegen.backends.naming import Namer
-from gru_sym.codegen.backends.numpy import all_variables
 from gru_sym.codegen.backends.statements import PARTS, listed
 from gru_sym.codegen.plan import Plan
 
@@ -164,7 +163,7 @@ def precision(dtype: Any) -> AbstractContextManager[Any]:
 
 def printed(plan: Plan) -> Printed:
     """The module of a plan."""
-    namer = Namer(all_variables(plan), _OWN)
+    namer = Namer(plan.variables, _OWN)
     face = interface(plan.cell, namer)
     jit = "@jax.jit" if face.inputs else '@partial(jax.jit, static_argnames="T")'
     body = [
@@ -265,7 +264,7 @@ def _check(plan: Plan, face: Interface, namer: Namer) -> list[str]:
         "def normal(shape: tuple[int, ...]) -> Array:",
         "    return jax.random.normal(next(keys), shape, jnp.float64)",
         "",
-        *drawn(plan, face, "normal({})"),
+        *drawn(plan, face, "normal({})".format),
         *listed("trajectory = forward(", ["params", *face.forward], ")", 1),
         *listed("found = backward(", ["params", "trajectory", *face.backward], ")", 1),
         "",

@@ -3,13 +3,13 @@
 import itertools
 import re
 
-__all__ = ["WIDTH", "indented", "tidy"]
+__all__ = ["OPENING", "WIDTH", "depths_of", "indented", "items_of", "tidy"]
 
 WIDTH = 88
 """Columns of generated code: what ruff takes by default."""
 
 _STEP = 4
-_OPEN, _CLOSE = "([{", ")]}"
+OPENING, _CLOSING = "([{", ")]}"
 # Operators by how loosely they bind: a long expression is broken at the loosest.
 _OPERATORS = ((" + ", " - "), (" * ", " / ", " @ "))
 
@@ -88,7 +88,7 @@ def _value(head: str, value: str, tail: str, indent: str) -> list[str]:
 def _bracket(head: str, inside: str, tail: str, indent: str) -> list[str]:
     """A call or a tuple: its items on one line of their own, or on one each."""
     inner = indent + " " * _STEP
-    items = _items(inside)
+    items = items_of(inside)
     one = f"{inner}{inside}"
     if len(one) <= WIDTH:
         return [f"{indent}{head}", one, f"{indent}{tail}"]
@@ -102,28 +102,28 @@ def _bracket(head: str, inside: str, tail: str, indent: str) -> list[str]:
     return [*lines, f"{indent}{tail}"]
 
 
-def _depths(text: str) -> list[int]:
-    """How deep in brackets each character stands; a bracket stands outside of itself."""
-    found, depth = [], 0
+def depths_of(text: str) -> list[int]:
+    """How deep in brackets, or in quotes, each character stands; a bracket stands outside."""
+    found, depth, quoted = [], 0, False
     for char in text:
-        depth -= char in _CLOSE
-        found.append(depth)
-        depth += char in _OPEN
+        depth -= char in _CLOSING and not quoted
+        found.append(depth + quoted)
+        depth += char in OPENING and not quoted
+        quoted ^= char == '"'
     return found
 
 
-def _items(text: str) -> list[str]:
-    """The items of a list, at its commas."""
-    depths = _depths(text)
-    cuts = [k for k, char in enumerate(text) if char == "," and depths[k] == 0]
-    ends = [*cuts, len(text)]
-    starts = [0, *(k + 1 for k in cuts)]
-    return [t for a, b in zip(starts, ends, strict=True) if (t := text[a:b].strip())]
+def items_of(text: str) -> list[str]:
+    """What stands between the brackets of a list or a call, as its items: at the commas."""
+    depths = depths_of(text)
+    cuts = [k for k, char in enumerate(text) if char == "," and not depths[k]]
+    pairs = itertools.pairwise((-1, *cuts, len(text)))
+    return [item for a, b in pairs if (item := text[a + 1 : b].strip())]
 
 
 def _operands(text: str) -> list[tuple[str, str]]:
     """(operator, operand) at the loosest operators; one pair where there are none."""
-    depths = _depths(text)
+    depths = depths_of(text)
     for operators in _OPERATORS:
         cuts = [
             k
@@ -140,7 +140,7 @@ def _operands(text: str) -> list[tuple[str, str]]:
 
 def _last_bracket(text: str) -> int | None:
     """Where the bracket opens that closes at the end of the text."""
-    if not text or text[-1] not in _CLOSE:
+    if not text or text[-1] not in _CLOSING:
         return None
-    depths = _depths(text)
-    return max(k for k in range(len(text) - 1) if text[k] in _OPEN and depths[k] == depths[-1])
+    depths = depths_of(text)
+    return max(k for k in range(len(text) - 1) if text[k] in OPENING and depths[k] == depths[-1])

@@ -12,6 +12,7 @@ from gru_sym.algebra.show import show_definition
 from gru_sym.codegen.backends.inplace import InPlace, InPlaceRows
 from gru_sym.codegen.backends.layout import indented
 from gru_sym.codegen.backends.naming import Namer, dim_text
+from gru_sym.codegen.backends.statements import flushing
 from gru_sym.codegen.backends.whole import Whole
 from gru_sym.codegen.passes.reuse import reuse
 from gru_sym.codegen.text import Writer
@@ -359,11 +360,17 @@ class Loop:
 
     def _carry_on(self) -> list[str]:
         """At the end of a turn: what the next one begins with, where it is not there yet."""
-        return [
-            f"{self._step_name(enter)}[...] = {self._step_text(leave)}"
-            for enter, leave in self._scan.carry
-            if enter not in self._places.rolled and leave not in self._places.kept_in
-        ]
+        lines, arrays = [], []
+        for enter, leave in self._scan.carry:
+            if enter in self._places.rolled:
+                arrays.append(self._step_text(leave))
+                continue
+            arrays.append(self._step_name(enter))
+            if leave not in self._places.kept_in:
+                lines.append(f"{self._step_name(enter)}[...] = {self._step_text(leave)}")
+        if self._scan.reverse:  # cotangents vanish; states do not
+            lines += flushing(arrays)
+        return lines
 
 
 def _unsigned(arg: Expr) -> Expr:

@@ -4,17 +4,18 @@ import builtins
 import copy
 import keyword
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from gru_sym.algebra.expr import Dim, Shape, Var
 from gru_sym.codegen.passes.parts import Names
 from gru_sym.errors import UnsupportedError
 
-__all__ = ["Namer", "dim_text", "quotable", "size_lines"]
+__all__ = ["RESERVED", "Namer", "cut_text", "dim_text", "quotable", "size_lines"]
 
 _OURS = ("params", "trajectory", "dtype", "t", "T", "B")
 _AMBIGUOUS = ("I", "O", "l")  # ruff takes them for mistyped digits
 RESERVED = frozenset((*dir(builtins), *keyword.kwlist, *_OURS, *_AMBIGUOUS))
+"""What no variable is called in any generated module."""
 
 
 def quotable(text: str) -> str:
@@ -72,6 +73,20 @@ def dim_text(dim: Dim, namer: Namer) -> str:
     return " + ".join(
         f"{n} * {namer.plain(d)}" if n > 1 else namer.plain(d) for d, n in counts.items()
     )
+
+
+def cut_text(dim: Dim, start: int, stop: int, size: Callable[[Dim], str]) -> str:
+    """The slice of some blocks of a dimension, as ruff spaces it: ``H:``, ``H : 2 * H``.
+
+    Args:
+        dim: the dimension.
+        start: its first block.
+        stop: the block after the last.
+        size: dimension → the text of its size.
+    """
+    bounds = ["" if k in (0, len(dim)) else size(dim[:k]) for k in (start, stop)]
+    colon = " : " if any(" " in bound for bound in bounds) else ":"
+    return colon.join(bounds).strip()
 
 
 def size_lines(

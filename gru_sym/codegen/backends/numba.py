@@ -26,10 +26,11 @@ from gru_sym.codegen.backends.numba_memory import Array, Memory
 from gru_sym.codegen.backends.numba_order import plain_carry
 from gru_sym.codegen.backends.numba_rows import CALLS, RowFunction
 from gru_sym.codegen.backends.numba_statements import Block, Copy, OuterSum, Product, Statement
-from gru_sym.codegen.backends.statements import PARTS, assigned, listed
+from gru_sym.codegen.backends.statements import PARTS, assigned, flushing, listed
 from gru_sym.codegen.passes.coefficients import coefficients
 from gru_sym.codegen.passes.fuse import fuse
 from gru_sym.codegen.passes.join import join
+from gru_sym.codegen.passes.parts import read_from_outside
 from gru_sym.codegen.plan import Plan
 from gru_sym.codegen.schedule import ROWS
 from gru_sym.codegen.text import Writer
@@ -48,7 +49,7 @@ def printed(plan: Plan) -> Printed:
     """The module of a plan, to which ``compose``, ``defer`` and ``hoist`` were applied."""
     plan = coefficients(plan)
     plan = Plan(plan.cell, join(fuse(plan.forward)), join(fuse(plan.backward)), plan.kept)
-    namer = Namer(_variables(plan), (*_OURS, *helper_names()))
+    namer = Namer(plan.variables, (*_OURS, *helper_names()))
     face = interface(plan.cell, namer)
     forward = _Forward(plan, face, namer.branch()).lines()
     backward = _Backward(plan, face, namer.branch()).lines()
@@ -56,16 +57,6 @@ def printed(plan: Plan) -> Printed:
     check = difference_check(plan, face)
     imports, helpers = helper_parts("\n".join([*body, *check]))
     return Printed(imports, [*helpers, *body], check)
-
-
-def _variables(plan: Plan) -> list[Var]:
-    """All variables of a plan, the cell's own first, as a reader meets them."""
-    found = dict.fromkeys(plan.cell.program.variables)
-    for scan in (plan.forward, plan.backward):
-        for part in (scan.before, scan.step, scan.after):
-            found |= dict.fromkeys(part.variables)
-        found |= dict.fromkeys(v for pair in scan.carry for v in pair)
-    return list(found)
 
 
 class _Function:
@@ -80,7 +71,7 @@ class _Function:
         self.read = self._reads()
         given = {v: namer.plain(str(v.name)) for v in self.read}
         self.memory = Memory(self.scan, self.work, self._kept(), given, namer)
-        variables = dict.fromkeys([*_variables(plan), *self.work.made, *self.work.views])
+        variables = dict.fromkeys([*plan.variables, *self.work.made, *self.work.views])
         cell = plan.cell
         self.writer = Writer(variables, (*cell.states, *cell.inputs, *cell.params), CALLS)
         self._functions: list[str] = []
@@ -102,9 +93,7 @@ class _Function:
 
     def _reads(self) -> list[Var]:
         """What is read from outside, parameters first."""
-        parts = (self.scan.before, self.scan.step, self.scan.after)
-        own = {d.var for part in parts for d in part} | {v for c in self.scan.carry for v in c}
-        read = dict.fromkeys(v for part in parts for v in part.inputs if v not in own)
+        read = read_from_outside(self.scan)
         params = [v for v in self.plan.cell.params if v in read]
         return [*params, *(v for v in read if v not in params)]
 
@@ -118,6 +107,8 @@ class _Function:
             for part in ("before", "step", "after")
         )
         values = list(self._results().values())
+        if self.scan.reverse:
+            step += flushing([memory.rows(leaves, "step") for _, leaves in self.scan.carry])
         start = self._start()
         clears = [f"clear({memory.row(v)})" for v in self.work.sums]
         over = "range(T - 1, -1, -1)" if self.scan.reverse else "range(T)"
@@ -165,9 +156,8 @@ class _Function:
 
     def _sizes(self, known: Sequence[tuple[str, Shape, int]], arrays: Iterable[Var]) -> list[str]:
         """Lines that read the sizes of the loop, and of some arrays, from what is given."""
-        needed = dict.fromkeys([*self.memory.sizes])
-        needed |= dict.fromkeys(name for v in arrays for dim in v.shape for name in dim)
-        return size_lines(needed, known, self.namer)
+        of_arrays = (name for v in arrays for dim in v.shape for name in dim)
+        return size_lines((*self.memory.sizes, *of_arrays), known, self.namer)
 
     def _array(self, var: Var, text: str, *lead: str) -> list[str]:
         """The line that makes an array of what is given."""

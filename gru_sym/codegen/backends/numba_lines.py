@@ -32,7 +32,7 @@ from gru_sym.codegen.backends.numba_statements import (
     View,
 )
 from gru_sym.codegen.passes.blocks import Rows, RowSlice
-from gru_sym.codegen.passes.parts import hint, names_of
+from gru_sym.codegen.passes.parts import hint, is_varying, names_of
 from gru_sym.codegen.schedule import sum_inside
 from gru_sym.errors import UnsupportedError
 
@@ -287,12 +287,8 @@ class Lines:
         return var
 
     def _moves(self, expr: Expr) -> bool:
-        """Whether an expression has a value for each row; a sum over t has not."""
-        if isinstance(expr, SumT):
-            return False
-        if isinstance(expr, Var):
-            return expr in self.varying
-        return any(self._moves(arg) for arg in expr.args)
+        """Whether an expression has a value for each row."""
+        return is_varying(expr, self.varying)
 
     # -- matrices ------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from gru_sym.algebra.expr import Shape, Var, variables_of
 from gru_sym.algebra.program import Scan
-from gru_sym.codegen.backends.naming import Namer, dim_text
+from gru_sym.codegen.backends.naming import Namer, cut_text, dim_text
 from gru_sym.codegen.backends.numba_lines import Lines
 from gru_sym.codegen.backends.numba_rows import Place, by_name, in_memory, phases
 from gru_sym.codegen.backends.numba_statements import (
@@ -223,10 +223,7 @@ class Memory:
         """``a:b``; empty: all of it."""
         if (place.start, place.stop) == (0, len(dim)):
             return ""
-        first = self.size(dim[: place.start]) if place.start else ""
-        last = self.size(dim[: place.stop]) if place.stop < len(dim) else ""
-        wide = not (first or "a").isidentifier() or not (last or "a").isidentifier()
-        return f"{first} : {last}".strip() if wide else f"{first}:{last}"
+        return cut_text(dim, place.start, place.stop, self.size)
 
     def _for_all(self, root: Var) -> bool:
         """Whether its array holds all steps."""

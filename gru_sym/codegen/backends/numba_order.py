@@ -1,12 +1,20 @@
 """The order of the lines of a step: few functions of a row, little handed from one to the next."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from gru_sym.algebra.expr import Var, variables_of
 from gru_sym.algebra.nodes import MatVec, Slice
 from gru_sym.algebra.program import Definition, Scan
-from gru_sym.codegen.backends.numba_statements import Block, Line, OuterSum, Product, Statement
+from gru_sym.codegen.backends.numba_statements import (
+    Block,
+    Line,
+    OuterSum,
+    Producers,
+    Product,
+    Statement,
+    read_by,
+)
 from gru_sym.codegen.passes.parts import closed, names_of
 
 __all__ = ["late", "lines_first", "plain_carry"]
@@ -45,7 +53,7 @@ def lines_first(lines: Sequence[Definition]) -> list[Definition]:
     return found
 
 
-def late(statements: Sequence[Statement], producers: Callable[[Var], set[Var]]) -> list[Statement]:
+def late(statements: Sequence[Statement], producers: Producers) -> list[Statement]:
     """Lines that only later blocks read, in the first of these.
 
     Only lines that read nothing of their own block: another value would have to be handed over.
@@ -58,7 +66,7 @@ def late(statements: Sequence[Statement], producers: Callable[[Var], set[Var]]) 
             readers = [n for n, s in enumerate(found) if line.target in _read(s, producers)]
             first = min(readers, default=k)
             later = found[first]
-            free = line.kind == "set" and not _of_line(line, producers) & own
+            free = line.kind == "set" and not read_by(line, producers) & own
             if free and first > k and isinstance(later, Block):
                 found[first] = Block((line, *later.lines), later.rows)
                 stay.remove(line)
@@ -71,15 +79,11 @@ def _lines_of(statement: Statement) -> list[Line]:
     return list(statement.lines) if isinstance(statement, Block) else []
 
 
-def _of_line(line: Line, producers: Callable[[Var], set[Var]]) -> set[Var]:
-    return set().union(*map(producers, variables_of(line.expr)))
-
-
-def _read(statement: Statement, producers: Callable[[Var], set[Var]]) -> set[Var]:
+def _read(statement: Statement, producers: Producers) -> set[Var]:
     """The variables whose values a statement reads, or adds to."""
     match statement:
         case Block(lines=lines):
-            return set().union(*(_of_line(line, producers) for line in lines))
+            return set().union(*(read_by(line, producers) for line in lines))
         case Product(target=target, vector=vector):
             return {target, *producers(vector)}
         case OuterSum(left=left, right=right):

@@ -12,7 +12,7 @@ from gru_sym.algebra.expr import Expr, Shape, Size, Var, variables_of
 from gru_sym.algebra.rules import FUNCTIONS
 from gru_sym.codegen.backends.layout import WIDTH, indented
 from gru_sym.codegen.backends.naming import Namer
-from gru_sym.codegen.backends.numba_statements import Line
+from gru_sym.codegen.backends.numba_statements import Line, Producers, read_by
 from gru_sym.codegen.backends.statements import assigned, listed
 from gru_sym.codegen.passes.stabilise import tanh_slope
 from gru_sym.codegen.schedule import ROWS
@@ -38,8 +38,6 @@ CALLS = {
 
 _DEPTH = 2  # of a line in a loop
 _ROOM = WIDTH - 4 * _DEPTH
-
-Producers = Callable[[Var], set[Var]]
 
 
 @dataclass
@@ -75,7 +73,7 @@ def phases(lines: Sequence[Line], producers: Producers) -> list[Phase]:
         level[line.target] = at
     # A line that only later loops read moves to the first of them: nothing is then handed over.
     for line in reversed(lines):
-        readers = [d for d in lines if line.target in _read(d, producers)]
+        readers = [d for d in lines if line.target in read_by(d, producers)]
         if in_loop(line) and readers and line.kind == "set":
             latest = min(
                 level[d.target] - (d.calls or line.target not in variables_of(d.expr))
@@ -97,10 +95,6 @@ def by_name(variables: Iterable[Var]) -> list[Var]:
     return sorted(variables, key=lambda v: str(v.name))
 
 
-def _read(line: Line, producers: Producers) -> set[Var]:
-    return set().union(*map(producers, variables_of(line.expr)))
-
-
 def in_memory(found: Sequence[Phase], producers: Producers) -> set[Var]:
     """The variables of a block that one of its loops hands over in an array."""
     vectors = {line.target for p in found for loop in p.loops.values() for line in loop}
@@ -108,7 +102,7 @@ def in_memory(found: Sequence[Phase], producers: Producers) -> set[Var]:
     handed: set[Var] = set()
     for phase in found:
         for line in phase.ahead:
-            handed |= _read(line, producers) & vectors
+            handed |= read_by(line, producers) & vectors
         for loop in phase.loops.values():
             here = {line.target for line in loop if line.kind == "set"}
             for line in loop:

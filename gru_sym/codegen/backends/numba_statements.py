@@ -4,12 +4,23 @@ A row is one sequence at one step. What is the same for all rows is computed ``o
 each row: of ``all`` steps, ahead of the loop or after it, or of the ``step`` that the loop is at.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from gru_sym.algebra.expr import Expr, Var
+from gru_sym.algebra.expr import Expr, Var, variables_of
 
-__all__ = ["Block", "Copy", "Line", "OuterSum", "Product", "Statement", "View"]
+__all__ = [
+    "Block",
+    "Copy",
+    "Line",
+    "OuterSum",
+    "Producers",
+    "Product",
+    "Statement",
+    "View",
+    "read_by",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,3 +90,11 @@ class View:
 
 
 Statement: TypeAlias = Block | Product | OuterSum | Copy
+
+Producers: TypeAlias = Callable[[Var], set[Var]]
+"""Variable → the targets of the lines that write what is read under its name."""
+
+
+def read_by(line: Line, producers: Producers) -> set[Var]:
+    """The targets of the lines whose values a line reads."""
+    return set().union(*map(producers, variables_of(line.expr)))

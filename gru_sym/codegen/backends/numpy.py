@@ -3,10 +3,9 @@
 import ast
 import inspect
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 
 from gru_sym.algebra.expr import Var
-from gru_sym.algebra.program import Scan
 from gru_sym.codegen import functions
 from gru_sym.codegen.backends.check import complex_step_check
 from gru_sym.codegen.backends.inplace import CALLS
@@ -20,18 +19,20 @@ from gru_sym.codegen.backends.interface import (
 from gru_sym.codegen.backends.layout import indented
 from gru_sym.codegen.backends.loop import Loop
 from gru_sym.codegen.backends.naming import Namer, size_lines
+from gru_sym.codegen.backends.statements import dictionary
+from gru_sym.codegen.passes.parts import read_from_outside
 from gru_sym.codegen.plan import Plan
 from gru_sym.codegen.text import Writer
 from gru_sym.derive.vjp import cotangent_of
 
-__all__ = ["all_variables", "helper_lines", "import_lines", "printed"]
+__all__ = ["helper_lines", "import_lines", "printed"]
 
 _RESERVED = ("np", "math", "new", "Array", "Callable", "Mapping", "Any", "TypeAlias", "NDArray")
 
 
 def printed(plan: Plan) -> Printed:
     """The module of a plan."""
-    variables = all_variables(plan)
+    variables = plan.variables
     namer = Namer(variables, (*_RESERVED, *functions.__all__, "forward", "backward", "check"))
     given = (*plan.cell.states, *plan.cell.inputs, *plan.cell.params)
     writer = Writer(variables, given, CALLS)
@@ -41,16 +42,6 @@ def printed(plan: Plan) -> Printed:
     body = [*forward, "", "", *backward]
     body = [*helper_lines(body), *body]
     return Printed(import_lines(body), body, complex_step_check(plan, face))
-
-
-def all_variables(plan: Plan) -> list[Var]:
-    """All variables of a plan, the cell's own first, as a reader meets them."""
-    found = dict.fromkeys(plan.cell.program.variables)
-    for scan in (plan.forward, plan.backward):
-        for part in (scan.before, scan.step, scan.after):
-            found |= dict.fromkeys(part.variables)
-        found |= dict.fromkeys(v for pair in scan.carry for v in pair)
-    return list(found)
 
 
 def import_lines(body: Sequence[str]) -> list[str]:
@@ -95,14 +86,7 @@ def _called(source: str) -> set[str]:
     return {func.id for func in calls if isinstance(func, ast.Name)}
 
 
-def _read(scan: Scan) -> set[Var]:
-    """What a scan reads from outside."""
-    parts = (scan.before, scan.step, scan.after)
-    defined = {d.var for part in parts for d in part} | {v for pair in scan.carry for v in pair}
-    return {v for part in parts for v in part.inputs} - defined
-
-
-def _params(plan: Plan, read: set[Var], namer: Namer) -> list[str]:
+def _params(plan: Plan, read: Collection[Var], namer: Namer) -> list[str]:
     return [
         f'{namer.plain(str(v.name))} = np.asarray(params["{v.name}"], dtype)'
         for v in plan.cell.params
@@ -114,7 +98,7 @@ def _forward(plan: Plan, face: Interface, writer: Writer, namer: Namer) -> list[
     cell, scan = plan.cell, plan.forward
     loop = Loop(scan, frozenset(plan.kept), dict(face.states), writer, namer)
     body = [*loop.lines(), *loop.after()]
-    read = _read(scan)
+    read = read_from_outside(scan)
 
     def plain(var: Var) -> str:
         return namer.plain(str(var.name))
@@ -136,7 +120,7 @@ def _forward(plan: Plan, face: Interface, writer: Writer, namer: Namer) -> list[
     args = ["params: Mapping[str, Array]"]
     args += [f"{a}: Array" for _, a in face.inputs] or ["T: int"]
     args += [f"{a}: Array" for _, a in face.states]
-    returned = _returned({str(v.name): plain(v) for v in plan.kept})
+    returned = dictionary("return ", {str(v.name): plain(v) for v in plan.kept})
     return [
         f"def forward({', '.join(args)}) -> dict[str, Array]:",
         *indented([*forward_docstring(plan, face), *head, *body, *returned]),
@@ -147,7 +131,7 @@ def _backward(plan: Plan, face: Interface, writer: Writer, namer: Namer) -> list
     cell, scan = plan.cell, plan.backward
     loop = Loop(scan, frozenset(), {enter: "0" for enter, _ in scan.carry}, writer, namer)
     body = [*loop.lines(), *loop.after()]
-    used = _read(scan)
+    used = read_from_outside(scan)
 
     def plain(var: Var) -> str:
         return namer.plain(str(var.name))
@@ -175,9 +159,5 @@ def _backward(plan: Plan, face: Interface, writer: Writer, namer: Namer) -> list
     args += [f"{a}: Array" for *_, a in face.ups]
     return [
         f"def backward({', '.join(args)}) -> dict[str, Array]:",
-        *indented([*backward_docstring(plan, face), *head, *body, *_returned(found)]),
+        *indented([*backward_docstring(plan, face), *head, *body, *dictionary("return ", found)]),
     ]
-
-
-def _returned(found: Mapping[str, str]) -> list[str]:
-    return ["return {", *indented([f'"{key}": {value},' for key, value in found.items()]), "}"]

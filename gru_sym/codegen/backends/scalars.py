@@ -28,6 +28,7 @@ from gru_sym.codegen.backends.scalars_check import Differences, difference_check
 from gru_sym.codegen.backends.scalars_entries import Entries, Words, bracketed
 from gru_sym.codegen.backends.scalars_operands import Loop, loop_of
 from gru_sym.codegen.backends.scalars_sources import provided, sources
+from gru_sym.codegen.backends.statements import dictionary
 from gru_sym.codegen.passes.parts import names_of
 from gru_sym.codegen.plan import Plan
 from gru_sym.derive.vjp import cotangent_of
@@ -99,7 +100,7 @@ def native(array: Any) -> Any:
 def printed(plan: Plan, numbers: Numbers) -> Printed:
     """The module of a plan."""
     more = {**_STANDARD, **dict.fromkeys(_OF_A_LIBRARY, numbers.library)}
-    variables = _all_variables(plan)
+    variables = plan.variables
     reserved = {*_FUNCTIONS, *_LOCAL, *more, *provided(numbers.helpers)}
     namer = Namer(variables, reserved)
     face = interface(plan.cell, namer)
@@ -109,16 +110,6 @@ def printed(plan: Plan, numbers: Numbers) -> Printed:
     check = difference_check(plan, face, numbers.differences)
     imports, helpers = sources(numbers.helpers, "\n".join((*body, *check)), more)
     return Printed(imports, [*helpers, *body], check)
-
-
-def _all_variables(plan: Plan) -> list[Var]:
-    """The cell's own first, in the order in which a reader meets them."""
-    found = dict.fromkeys(plan.cell.program.variables)
-    for scan in (plan.forward, plan.backward):
-        for part in (scan.before, scan.step, scan.after):
-            found |= dict.fromkeys(part.variables)
-        found |= dict.fromkeys(v for pair in scan.carry for v in pair)
-    return list(found)
 
 
 class _Function:
@@ -146,7 +137,7 @@ class _Function:
     def _presenter(self) -> Presenter:
         """The order of a reader, in which a transposed matrix stands beside the matrix."""
         turned = {d.expr.args[0]: d.var for d in self.loop.ahead if isinstance(d.expr, Transpose)}
-        order = [w for v in _all_variables(self.plan) for w in (v, turned.get(v)) if w is not None]
+        order = [w for v in self.plan.variables for w in (v, turned.get(v)) if w is not None]
         given = (*self.cell.states, *self.cell.inputs, *self.cell.params)
         return Presenter(dict.fromkeys(order), given)
 
@@ -381,7 +372,7 @@ class _Backward(_Function):
         inputs = {v: self._of_each_step(v) for v in map(cotangent_of, cell.inputs)}
         states = {leave: self.now(leave) for _, leave in self.scan.carry}
         found = {**params, **inputs, **states}
-        return ["return {", *(f'    "{v.name}": {text},' for v, text in found.items()), "}"]
+        return dictionary("return ", {str(v.name): text for v, text in found.items()})
 
 
 def _item(mapping: str, var: Var) -> str:

@@ -4,14 +4,13 @@ At 60 digits a central difference with a step of 1e-20 has a relative error of a
 it from the step, half from the digits that the difference loses.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gru_sym.algebra.expr import Var
-from gru_sym.codegen.backends.check import SEQUENCES, STEPS, sizes_of
+from gru_sym.codegen.backends.check import SEQUENCES, STEPS, drawn, returned_sum
 from gru_sym.codegen.backends.interface import Interface
 from gru_sym.codegen.backends.layout import indented
 from gru_sym.codegen.backends.scalars_entries import bracketed
+from gru_sym.codegen.backends.statements import dictionary
 from gru_sym.codegen.plan import Plan
 
 __all__ = ["Differences", "difference_check"]
@@ -42,9 +41,9 @@ def difference_check(plan: Plan, face: Interface, ways: Differences) -> list[str
         args.insert(0, "T")
     size = ways.size.format("p")
     body = [
-        *_drawn(plan, face),
+        *drawn(plan, face, _random),
         'arguments = {f"{name}_bar": value for name, value in params.items()}',
-        *_dictionary("arguments |= ", arrays),
+        *dictionary("arguments |= ", arrays),
         "",
         "def loss(given: Mapping[str, Any]) -> Any:",
         '    own = {name: given[f"{name}_bar"] for name in params}',
@@ -81,21 +80,9 @@ def difference_check(plan: Plan, face: Interface, ways: Differences) -> list[str
     ]
 
 
-def _drawn(plan: Plan, face: Interface) -> list[str]:
-    """Lines that draw ``params`` and every argument of ``forward`` and ``backward``."""
-    sizes = sizes_of(plan)
-
-    def drawn(var: Var, *lead: int) -> str:
-        shape = (*lead, *(sum(sizes[name] for name in dim) for dim in var.shape))
-        return f"drawn({', '.join(map(str, ('rng', *shape)))})"
-
-    lines = _dictionary("params = ", {str(v.name): drawn(v) for v in plan.cell.params})
-    if not face.inputs:
-        lines.append(f"T = {STEPS}")
-    lines += [f"{a} = {drawn(v, STEPS, SEQUENCES)}" for v, a in face.inputs]
-    lines += [f"{a} = {drawn(v, SEQUENCES)}" for v, a in face.states]
-    lines += [f"{a} = {drawn(v, STEPS, SEQUENCES)}" for v, _, a in face.ups]
-    return lines
+def _random(shape: tuple[int, ...]) -> str:
+    """Nested lists of random numbers."""
+    return f"drawn({', '.join(map(str, ('rng', *shape)))})"
 
 
 def _objective(plan: Plan, face: Interface, dot: str) -> list[str]:
@@ -106,12 +93,4 @@ def _objective(plan: Plan, face: Interface, dot: str) -> list[str]:
         if v not in plan.cell.varying:
             value = f"{value} * {STEPS * SEQUENCES}"
         terms.append(f"{dot}(flat({a}), {value})")
-    if len(terms) == 1:
-        return [f"return {terms[0]}"]
-    return [f"total = {terms[0]}", *(f"total += {term}" for term in terms[1:]), "return total"]
-
-
-def _dictionary(head: str, items: Mapping[str, str]) -> list[str]:
-    if not items:
-        return [f"{head}{{}}"]
-    return [f"{head}{{", *(f'    "{key}": {value},' for key, value in items.items()), "}"]
+    return returned_sum(terms)

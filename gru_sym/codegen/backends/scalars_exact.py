@@ -8,14 +8,13 @@ import re
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 
-import sympy as sp
-
 from gru_sym.algebra import tree
 from gru_sym.algebra.expr import Expr, Size, Var, variables_of
 from gru_sym.algebra.present import Presenter
 from gru_sym.algebra.show import show
 from gru_sym.codegen.backends.naming import Namer
 from gru_sym.codegen.schedule import ROWS
+from gru_sym.codegen.text import constants
 
 __all__ = ["Exact"]
 
@@ -56,7 +55,7 @@ class Exact:
 
     def text(self, expr: Expr, entry: Callable[[Var], str]) -> str:
         """The text of an expression without nodes; ``entry`` gives that of a variable."""
-        fixed = {item: Var(f"constant {k}") for k, item in enumerate(_constants(expr))}
+        fixed = {item: Var(f"constant {k}") for k, item in enumerate(constants(expr))}
         texts = {str(v.name): self._constant(item) for item, v in fixed.items()}
         plain = expr.xreplace(fixed)
         texts |= {str(v.name): entry(v) for v in variables_of(plain) if str(v.name) not in texts}
@@ -116,18 +115,3 @@ class Exact:
             return "(T * B)"
         self._use(str(size.name))
         return self._namer.plain(str(size.name))
-
-
-def _constants(expr: Expr) -> list[Expr]:
-    """The largest parts without variables that are not rational: ``sqrt(2)``, ``sigmoid(2)``."""
-    found: dict[Expr, None] = {}
-    stack = [expr]
-    while stack:
-        item = stack.pop()
-        if item.is_Rational or not item.args:
-            continue
-        if not variables_of(item) and not item.atoms(Size):
-            found[item] = None
-        else:
-            stack.extend(item.args[::-1] if not isinstance(item, sp.Pow) else (item.base,))
-    return list(found)

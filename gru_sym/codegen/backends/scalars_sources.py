@@ -10,10 +10,11 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
 
+from gru_sym.codegen.backends.layout import WIDTH
+
 __all__ = ["names_in", "provided", "sources"]
 
 _HERE = "gru_sym.codegen.backends"
-_WIDTH = 88
 
 
 def names_in(text: str) -> set[str]:
@@ -88,7 +89,7 @@ def _import_lines(imported: Mapping[str, str]) -> list[str]:
 
 def _import_from(module: str, names: list[str]) -> list[str]:
     line = f"from {module} import {', '.join(names)}"
-    if len(line) <= _WIDTH:
+    if len(line) <= WIDTH:
         return [line]
     return [f"from {module} import (", *(f"    {name}," for name in names), ")"]
 

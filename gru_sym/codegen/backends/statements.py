@@ -5,19 +5,17 @@ widths. Here nothing is broken but lists, which a last comma keeps apart; an exp
 long becomes several statements.
 """
 
-import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from gru_sym.codegen.backends.layout import WIDTH, indented
+from gru_sym.codegen.backends.layout import OPENING, WIDTH, depths_of, indented, items_of
 
-__all__ = ["PARTS", "assigned", "has_operator", "listed"]
+__all__ = ["PARTS", "assigned", "dictionary", "flushing", "has_operator", "listed"]
 
 PARTS = ("part", "part_2", "part_3")
 """What a part of an expression is called that is too long for a line; a part of a part; …"""
 
 _LONG = 24  # columns of a name that leave too little room for what is added to it
-_OPEN, _CLOSE = "([{", ")]}"
 _SUMS, _PRODUCTS = frozenset("+-"), frozenset("*/@")
 
 
@@ -37,6 +35,17 @@ def listed(head: str, items: Sequence[str], tail: str, depth: int) -> list[str]:
     """
     whole = f"{head}{', '.join(items)}{tail}"
     return [whole] if _fits(whole, depth) or not items else _apart(head, items, tail, depth)
+
+
+def dictionary(head: str, items: Mapping[str, str]) -> list[str]:
+    """``{"name": value, …}`` after ``head``, with each value on a line of its own.
+
+    >>> dictionary("return ", {"h": "h_t"})
+    ['return {', '    "h": h_t,', '}']
+    """
+    if not items:
+        return [f"{head}{{}}"]
+    return [f"{head}{{", *indented([f'"{key}": {value},' for key, value in items.items()]), "}"]
 
 
 def assigned(name: str, text: str, depth: int) -> list[str]:
@@ -73,18 +82,18 @@ def assigned(name: str, text: str, depth: int) -> list[str]:
     if power and _bracketed(power[1]):
         return [*assigned(name, power[1][1:-1], depth), f"{name} = {name}**{power[2]}"]
     if call := re.fullmatch(r"([\w.]+\()(.*)\)", text):
-        return listed(f"{name} = {call[1]}", _items(call[2]), ")", depth)
+        return listed(f"{name} = {call[1]}", items_of(call[2]), ")", depth)
     return [f"{name} = {text}"]
 
 
 def _apart(head: str, items: Sequence[str], tail: str, depth: int) -> list[str]:
     """Each item on a line of its own; what brackets only group gets no comma."""
-    opens, closes = ("", "") if head.endswith(tuple(_OPEN)) else ("(", ")")
+    opens, closes = ("", "") if head.endswith(tuple(OPENING)) else ("(", ")")
     call = re.search(r"\w\($", head) and " for " not in items[0]
     comma = "," if len(items) > 1 or call else ""
     lines = []
     for item in items:
-        inner = _items(item[1:-1]) if item[0] == "(" and _bracketed(item) else []
+        inner = items_of(item[1:-1]) if item[0] == "(" and _bracketed(item) else []
         if len(inner) > 1:
             lines += listed("(", inner, f"){comma}", depth + 1)
         else:
@@ -92,10 +101,19 @@ def _apart(head: str, items: Sequence[str], tail: str, depth: int) -> list[str]:
     return [f"{head}{opens}", *indented(lines), f"{closes}{tail}"]
 
 
+def flushing(arrays: Sequence[str]) -> list[str]:
+    """The end of a step of backprop: what has vanished becomes 0; seldom, as that takes a while.
+
+    >>> flushing(["h_bar_t"])
+    ['if t % 64 == 0:', '    flush(h_bar_t)']
+    """
+    return ["if t % 64 == 0:", *indented([f"flush({array})" for array in arrays])]
+
+
 def has_operator(text: str) -> bool:
     """Whether a text is no atom: there is an operator outside of all brackets."""
     return text.startswith("-") or any(
-        char in " *" and not depth for char, depth in zip(text, _depths(text), strict=True)
+        char in " *" and not depth for char, depth in zip(text, depths_of(text), strict=True)
     )
 
 
@@ -103,33 +121,14 @@ def _fits(line: str, depth: int) -> bool:
     return len(line) + 4 * depth <= WIDTH
 
 
-def _depths(text: str) -> list[int]:
-    """How deep in brackets, or in quotes, each character stands; a bracket stands outside."""
-    found, depth, quoted = [], 0, False
-    for char in text:
-        depth -= char in _CLOSE and not quoted
-        found.append(depth + quoted)
-        depth += char in _OPEN and not quoted
-        quoted ^= char == '"'
-    return found
-
-
 def _bracketed(text: str) -> bool:
     """Whether one pair of brackets encloses all of it."""
-    return text[0] in _OPEN and 0 not in _depths(text)[1:-1]
-
-
-def _items(text: str) -> list[str]:
-    """The items of a list, at its commas."""
-    depths = _depths(text)
-    cuts = [k for k, char in enumerate(text) if char == "," and not depths[k]]
-    pairs = itertools.pairwise((-1, *cuts, len(text)))
-    return [item for a, b in pairs if (item := text[a + 1 : b].strip())]
+    return text[0] in OPENING and 0 not in depths_of(text)[1:-1]
 
 
 def _operands(text: str) -> list[tuple[str, str]]:
     """(operator, operand) at the operators that bind loosest; one pair where there are none."""
-    depths = _depths(text)
+    depths = depths_of(text)
     spaced = [
         k
         for k, char in enumerate(text[:-2])

@@ -22,7 +22,6 @@ from gru_sym.codegen.backends.functional import (
 from gru_sym.codegen.backends.interface import Interface, Printed, interface
 from gru_sym.codegen.backends.layout import WIDTH, indented
 from gru_sym.codegen.backends.naming import RESERVED, Namer
-from gru_sym.codegen.backends.numpy import all_variables
 from gru_sym.codegen.backends.statements import PARTS, assigned, listed
 from gru_sym.codegen.plan import Plan
 
@@ -171,7 +170,7 @@ def array(tensor: Any) -> Any:
 def printed(plan: Plan) -> Printed:
     """The module of a plan."""
     function = camel(plan.cell.name, (*RESERVED, *_OWN))
-    namer = Namer(all_variables(plan), (*_OWN, function))
+    namer = Namer(plan.variables, (*_OWN, function))
     face = interface(plan.cell, namer)
     body = [
         *forward_lines(plan, face, _STYLE, namer.branch()),
@@ -280,7 +279,7 @@ def _check(plan: Plan, face: Interface, namer: Namer) -> list[str]:
         "def normal(shape: tuple[int, ...]) -> Tensor:",
         "    return torch.randn(shape, generator=rng, dtype=torch.float64)",
         "",
-        *drawn(plan, face, "normal({})"),
+        *drawn(plan, face, "normal({})".format),
         *listed("trajectory = forward(", ["params", *face.forward], ")", 1),
         *listed("found = backward(", ["params", "trajectory", *face.backward], ")", 1),
         'given = {f"{name}_bar": tensor for name, tensor in params.items()}',

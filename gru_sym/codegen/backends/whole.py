@@ -22,8 +22,9 @@ from gru_sym.algebra.nodes import (
     Transpose,
 )
 from gru_sym.algebra.program import Definition
-from gru_sym.codegen.backends.naming import Namer, dim_text
+from gru_sym.codegen.backends.naming import Namer, cut_text, dim_text
 from gru_sym.codegen.passes.blocks import Rows, RowSlice
+from gru_sym.codegen.passes.parts import is_varying
 from gru_sym.codegen.schedule import ROWS, sum_inside
 from gru_sym.codegen.text import Writer
 
@@ -85,12 +86,8 @@ class Whole:
         return dim_text(dim, self._namer)
 
     def cut(self, dim: tuple[str, ...], start: int, stop: int) -> str:
-        """The slice of some blocks of a dimension, as ruff spaces it."""
-        bounds = [
-            "" if bound in (0, len(dim)) else self.size(dim[:bound]) for bound in (start, stop)
-        ]
-        colon = " : " if any(" " in bound for bound in bounds) else ":"
-        return colon.join(bounds).strip()
+        """The slice of some blocks of a dimension."""
+        return cut_text(dim, start, stop, self.size)
 
     def text(self, expr: Expr) -> str:
         """The expression as it comes."""
@@ -110,12 +107,8 @@ class Whole:
         return text if text.isidentifier() else f"({text})"
 
     def _moves(self, expr: Expr) -> bool:
-        """Whether a value differs from step to step; a sum over t does not."""
-        if isinstance(expr, SumT):
-            return False
-        if isinstance(expr, Var):
-            return expr in self._varying
-        return any(self._moves(arg) for arg in expr.args)
+        """Whether a value differs from step to step."""
+        return is_varying(expr, self._varying)
 
     def _row_wise(self, expr: Expr) -> bool:
         """Whether an expression is a sum of products and of what is the same at each step."""

@@ -17,8 +17,7 @@ from gru_sym.algebra.expr import Dims, Expr, Var, shape_of, variables_of
 from gru_sym.algebra.nodes import Concat, MatVec, Outer, Slice, SumT, Transpose
 from gru_sym.algebra.program import Definition, Scan
 from gru_sym.codegen.passes.blocks import Rows, RowSlice
-from gru_sym.codegen.passes.parts import closed, hint, joined, names_of, rebuilt
-from gru_sym.codegen.passes.stack import in_order
+from gru_sym.codegen.passes.parts import closed, hint, in_order, joined, names_of, offsets, rebuilt
 
 __all__ = ["join", "neighbours"]
 
@@ -79,7 +78,7 @@ class _Joiner:
             whole = Var(self._names.fresh(hint(value) or "product"), value.shape)
             named = {d.expr: d.var for d in lines if d.expr in products}
             blocks = [Definition(whole, value)]
-            for product, (start, stop) in zip(products, _offsets(products), strict=True):
+            for product, (start, stop) in zip(products, offsets(products), strict=True):
                 if product not in named:
                     name = self._names.fresh(hint(product) or "product")
                     named[product] = Var(name, product.shape)
@@ -156,7 +155,7 @@ class _Joiner:
                 shape = (left.shape[0], width)
                 whole = self._var([sums[v].var for v in run], shape)
                 self._after.append(Definition(whole, SumT(Outer(left, right, shape))))
-                for v, (start, stop) in zip(run, _offsets(run), strict=True):
+                for v, (start, stop) in zip(run, offsets(run), strict=True):
                     block = RowSlice(whole, Dims(shape), sp.Integer(start), sp.Integer(stop))
                     self._after[self._after.index(sums[v])] = Definition(sums[v].var, block)
 
@@ -169,7 +168,7 @@ class _Joiner:
             value = Concat(*run, Dims(tuple(v.shape[0] for v in run)))
             if len(run) < len(order):
                 whole = self._run(order, order)
-                first = _offsets(order)[order.index(run[0])][0]
+                first = offsets(order)[order.index(run[0])][0]
                 stop = first + len(self._slices[key].shape[0])
                 value = Slice(whole, Dims(whole.shape), first, stop)
             self._step.append(Definition(self._slices[key], value))
@@ -201,12 +200,3 @@ def _runs(order: list[Var], members: Iterable[Var]) -> list[list[Var]]:
         elif runs[-1]:
             runs.append([])
     return [run for run in runs if len(run) > 1]
-
-
-def _offsets(vectors: Iterable[Expr]) -> list[tuple[int, int]]:
-    """Where each vector stands in a stack of them, in blocks."""
-    found, at = [], 0
-    for v in vectors:
-        found.append((at, at + len(shape_of(v)[0])))
-        at = found[-1][1]
-    return found

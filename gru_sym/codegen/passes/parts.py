@@ -1,15 +1,27 @@
-"""What the passes share: fresh names, programs closed over what they use, names for expressions."""
+"""What passes and backends share: fresh names, the order of lines, names for expressions."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import sympy as sp
 
-from gru_sym.algebra.expr import Expr, Var, variables_of
+from gru_sym.algebra.expr import Expr, Var, shape_of, variables_of
 from gru_sym.algebra.nodes import Concat, MatVec, Slice, SumT, Total, Transpose
 from gru_sym.algebra.program import Definition, Program, Scan
 from gru_sym.algebra.rules import Elementwise
 
-__all__ = ["Names", "closed", "hint", "joined", "names_of", "needed", "rebuilt"]
+__all__ = [
+    "Names",
+    "closed",
+    "hint",
+    "in_order",
+    "is_varying",
+    "joined",
+    "names_of",
+    "needed",
+    "offsets",
+    "read_from_outside",
+    "rebuilt",
+]
 
 _LONGEST = 40
 
@@ -52,6 +64,24 @@ def needed(lines: Iterable[Definition], wanted: Iterable[Var]) -> list[Definitio
     return kept[::-1]
 
 
+def in_order(lines: Iterable[Definition]) -> list[Definition]:
+    """The lines, each as early as it was, but after what it uses."""
+    waiting = {d.var: d for d in lines}
+    done: list[Definition] = []
+
+    def place(d: Definition) -> None:
+        del waiting[d.var]
+        for v in sorted(variables_of(d.expr), key=lambda v: str(v.name)):
+            if v in waiting:
+                place(waiting[v])
+        done.append(d)
+
+    for d in list(waiting.values()):
+        if d.var in waiting:
+            place(d)
+    return done
+
+
 def closed(lines: Iterable[Definition], outputs: Iterable[Var]) -> Program:
     """A program of these lines; whatever they use and do not define is an input."""
     lines, outputs = tuple(lines), tuple(dict.fromkeys(outputs))
@@ -82,7 +112,7 @@ def rebuilt(
     lines = [*before, *step, *after]
     varying = set(scan.sequences)
     for d in lines:
-        if d.var not in varying and _varies(d.expr, varying):
+        if d.var not in varying and is_varying(d.expr, varying):
             varying.add(d.var)
     return Scan(
         closed(before, [d.var for d in before]),
@@ -95,13 +125,34 @@ def rebuilt(
     )
 
 
-def _varies(expr: Expr, varying: set[Var]) -> bool:
-    """Whether an expression has a value for each t; a sum over t has not."""
+def read_from_outside(scan: Scan) -> list[Var]:
+    """What the parts of a scan read and none of them computes."""
+    parts = (scan.before, scan.step, scan.after)
+    own = {d.var for part in parts for d in part} | {v for pair in scan.carry for v in pair}
+    return list(dict.fromkeys(v for part in parts for v in part.inputs if v not in own))
+
+
+def is_varying(expr: Expr, varying: Collection[Var]) -> bool:
+    """Whether an expression has a value for each t; a sum over t has not.
+
+    Args:
+        expr: any expression.
+        varying: the variables that have one.
+    """
     if isinstance(expr, SumT):
         return False
     if isinstance(expr, Var):
         return expr in varying
-    return any(_varies(arg, varying) for arg in expr.args)
+    return any(is_varying(arg, varying) for arg in expr.args)
+
+
+def offsets(vectors: Iterable[Expr]) -> list[tuple[int, int]]:
+    """Where each vector stands in a stack of them: its first block, the block after its last."""
+    found, at = [], 0
+    for v in vectors:
+        found.append((at, at + len(shape_of(v)[0])))
+        at = found[-1][1]
+    return found
 
 
 def hint(expr: Expr) -> str:

@@ -21,9 +21,18 @@ from gru_sym.algebra.nodes import Concat, MatVec, Outer, Slice, SumT, Transpose
 from gru_sym.algebra.program import Definition, Scan
 from gru_sym.algebra.rules import Elementwise
 from gru_sym.codegen.passes.blocks import Rows, RowSlice
-from gru_sym.codegen.passes.parts import Names, closed, hint, joined, names_of, rebuilt
+from gru_sym.codegen.passes.parts import (
+    Names,
+    closed,
+    hint,
+    in_order,
+    joined,
+    names_of,
+    offsets,
+    rebuilt,
+)
 
-__all__ = ["in_order", "stack"]
+__all__ = ["stack"]
 
 
 def stack(scan: Scan) -> Scan:
@@ -61,9 +70,9 @@ class _Stacker:
         later |= {v for pair in scan.carry for v in pair} | self._part_of.keys()
         return not variables_of(expr) & (later | scan.sequences)
 
-    def _var(self, members: Sequence[Expr], shape: Shape, fallback: str = "stack") -> Var:
+    def _var(self, members: Sequence[Expr], shape: Shape) -> Var:
         names = [hint(m) for m in members]
-        return Var(self._names.fresh(joined(names) if all(names) else fallback), shape)
+        return Var(self._names.fresh(joined(names) if all(names) else "stack"), shape)
 
     def _slice(self, part: Var, whole: Var, start: int, stop: int) -> Definition:
         self._part_of[part] = whole, start, stop
@@ -90,7 +99,7 @@ class _Stacker:
         whole = self._concatenated(lines, arguments)
         if whole is None:
             return
-        at = _offsets(arguments)
+        at = offsets(arguments)
         for sign in (1, -1):
             members = {d.expr.args[0]: d for ds in group.values() for d in ds}
             values = [members[sign * a].var for a in arguments if sign * a in members]
@@ -119,10 +128,10 @@ class _Stacker:
             if any(own[v].expr.atoms(Node) for v in vectors):
                 return None
             value = Concat(*vectors, Dims(tuple(v.shape[0] for v in vectors)))
-            for v, (start, stop) in zip(vectors, _offsets(vectors), strict=True):
+            for v, (start, stop) in zip(vectors, offsets(vectors), strict=True):
                 self._part_of[v] = whole, start, stop
         else:
-            for v, (start, stop) in zip(vectors, _offsets(vectors), strict=True):
+            for v, (start, stop) in zip(vectors, offsets(vectors), strict=True):
                 lines[lines.index(own[v])] = self._slice(v, whole, start, stop)
         lines.insert(first, Definition(whole, value))
         self._stacked[vectors] = whole
@@ -217,12 +226,10 @@ class _Stacker:
         value = MatVec(matrix, products[0].args[1])
         whole = Var(self._names.fresh(hint(value) or "product"), value.shape)
         parts: dict[Expr, Expr] = {}
-        at = 0
-        for product in products:
-            stop = at + len(product.shape[0])
+        for product, (start, stop) in zip(products, offsets(products), strict=True):
             part = Var(self._names.fresh(hint(product) or "product"), product.shape)
-            lines.append(self._slice(part, whole, at, stop))
-            parts[product], at = part, stop
+            lines.append(self._slice(part, whole, start, stop))
+            parts[product] = part
         lines[:] = [Definition(d.var, d.expr.xreplace(parts)) for d in lines]
         lines.append(Definition(whole, value))
 
@@ -266,7 +273,7 @@ class _Stacker:
             whole = self._var(free, _stacked_shape(free))
             value = Concat(*free, Dims(tuple(v.shape[0] for v in free)))
             lines.append(Definition(whole, value))
-            for v, (start, stop) in zip(free, _offsets(free), strict=True):
+            for v, (start, stop) in zip(free, offsets(free), strict=True):
                 self._part_of[v] = whole, start, stop
 
     def _runs(self, vectors: Iterable[Var]) -> list[list[Var]]:
@@ -316,7 +323,7 @@ class _Stacker:
         whole = self._var([d.var for d in sums], shape)
         value = SumT(part) if right == 1 else SumT(Outer(part, right, shape))
         self._after.append(Definition(whole, value))
-        for d, (start, stop) in zip(sums, _offsets(run), strict=True):
+        for d, (start, stop) in zip(sums, offsets(run), strict=True):
             part_of = Slice if right == 1 else RowSlice
             block = part_of(whole, Dims(shape), sp.Integer(start), sp.Integer(stop))
             self._after[self._after.index(d)] = Definition(d.var, block)
@@ -330,24 +337,6 @@ def without_aliases(scan: Scan) -> Scan:
     parts = (scan.before, scan.step, scan.after)
     changed = [[Definition(d.var, d.expr.xreplace(alias)) for d in part] for part in parts]
     return rebuilt(scan, *changed)
-
-
-def in_order(lines: Iterable[Definition]) -> list[Definition]:
-    """The lines, each as early as it was, but after what it uses."""
-    waiting = {d.var: d for d in lines}
-    done: list[Definition] = []
-
-    def place(d: Definition) -> None:
-        del waiting[d.var]
-        for v in sorted(variables_of(d.expr), key=lambda v: str(v.name)):
-            if v in waiting:
-                place(waiting[v])
-        done.append(d)
-
-    for d in list(waiting.values()):
-        if d.var in waiting:
-            place(d)
-    return done
 
 
 def _independent(
@@ -385,15 +374,6 @@ def _terms(expr: Expr) -> tuple[Expr, ...]:
 
 def _unsigned(expr: Expr) -> Expr:
     return -expr if expr.could_extract_minus_sign() else expr
-
-
-def _offsets(vectors: Iterable[Var]) -> list[tuple[int, int]]:
-    """Where each vector stands in a stack of them, in blocks."""
-    found, at = [], 0
-    for v in vectors:
-        found.append((at, at + len(v.shape[0])))
-        at = found[-1][1]
-    return found
 
 
 def _stacked_shape(vectors: Iterable[Var]) -> Shape:

@@ -187,6 +187,16 @@ def copy(a: Array, out: Array) -> None:
 
 
 @jit
+def flush(a: Array) -> None:
+    """0 for subnormal numbers: what vanishes would stay there, where some CPUs are slow."""
+    tiny = 1.1754943508222875e-38 if a.itemsize == 4 else 2.2250738585072014e-308
+    for i in range(a.shape[0]):
+        for j in range(a.shape[1]):
+            if abs(a[i, j]) < tiny:
+                a[i, j] = 0.0
+
+
+@jit
 def clear(out: Array) -> None:
     """Fill one row with zeros."""
     for j in range(out.shape[0]):
@@ -744,6 +754,8 @@ def backward_loop(
                 h_bar_later[b],
             )
         add_product(deltas[t, :, : 3 * H], U_h_z_r, h_bar_later)
+        if t % 64 == 0:
+            flush(h_bar_later)
 
     product(rows(deltas)[:, H:].T, rows(x), W_z_r_h_bar)
     copy(W_z, W_z_r_h[:H])
