@@ -210,6 +210,27 @@ def test_cells_that_once_failed(text: str, backend: str, peer: Callable[[str], M
     compare(case_of(Cell.parse(text), 5, (3, 4, 5, 6), (3, 2)), 1e-10, backend)
 
 
+NAMES = ("argument", "bar", "difference", "error", "gradient", "key", "los", "value")
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_inputs_called_as_the_checks_call_theirs(
+    backend: str, peer: Callable[[str], ModuleType]
+) -> None:
+    if backend in PACKAGES:
+        peer(PACKAGES[backend])
+    inputs = ", ".join(f"{name}(I)" for name in NAMES)
+    total = " + ".join(f"W_{k} @ {name}" for k, name in enumerate(NAMES))
+    cell = Cell.parse(f"# inputs: {inputs}\n# states: h(H)\nh_next = tanh({total} + U @ h)")
+    source = module_source(cell, backend)
+    module: dict[str, Any] = {"__name__": "generated"}
+    if backend == "numba":
+        module = interpreted(source)
+    else:
+        exec(compile(source, "<generated>", "exec"), module)
+    module["check"]()
+
+
 def test_another_cell_is_seen() -> None:
     """The module of one cell, held against another that differs by a ten millionth."""
     case = case_of(Cell.parse("h_next = tanh(W @ x + U @ h + b)"), 1, (3, 4), (3, 2))

@@ -16,7 +16,7 @@ from gru_sym.algebra.rules import RULES, Elementwise
 from gru_sym.algebra.show import show
 from gru_sym.errors import UnsupportedError
 
-__all__ = ["Writer", "constants", "decimal", "in_sympy", "number_text"]
+__all__ = ["Writer", "constants", "decimal", "in_sympy", "number_text", "spaced"]
 
 _EXACT = 2**53
 
@@ -122,8 +122,16 @@ class Writer:
                     return tree.Name(written)
             return new
 
-        text = show(tree.transform(self._presenter.expression(plain), change))
-        return re.sub(r"(?<=[)\]])\*\*", " ** ", text)  # as ruff spaces it
+        return spaced(show(tree.transform(self._presenter.expression(plain), change)))
+
+
+def spaced(text: str) -> str:
+    """The text with spaces around powers where ruff wants them.
+
+    >>> spaced("x**2 + x**(1 / 3) + f(x)**2")
+    'x**2 + x ** (1 / 3) + f(x) ** 2'
+    """
+    return re.sub(r"(?<=[)\]])\*\*|\*\*(?=\()", " ** ", text)
 
 
 def constants(expr: Expr) -> list[Expr]:

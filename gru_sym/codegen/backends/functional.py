@@ -16,7 +16,7 @@ from gru_sym.codegen.backends.interface import Interface, backward_docstring, fo
 from gru_sym.codegen.backends.layout import WIDTH, indented
 from gru_sym.codegen.backends.naming import Namer, size_lines
 from gru_sym.codegen.backends.statements import dictionary, listed
-from gru_sym.codegen.passes.parts import read_from_outside
+from gru_sym.codegen.passes.parts import needed, read_from_outside
 from gru_sym.codegen.plan import Plan
 from gru_sym.derive.vjp import cotangent_of
 
@@ -127,8 +127,9 @@ def plain_lines(
     like = face.states[0][1]
     library, presenter = style.library, Presenter.of(program)
     step = Expressions(library, presenter, namer, name, varying, ("B",), like, 2)
-    lines = step.lines(program)
-    used = variables_of(d.expr for d in program)
+    read = needed(program, program.outputs)
+    lines = step.lines(read)
+    used = variables_of(d.expr for d in read)
     states = zip(cell.states, cell.nexts, face.states, strict=True)
     results = zip((*cell.states, *cell.extra), program.outputs, strict=True)
     turn = Turn(

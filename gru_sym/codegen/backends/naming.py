@@ -13,6 +13,7 @@ from gru_sym.errors import UnsupportedError
 __all__ = ["RESERVED", "Namer", "cut_text", "dim_text", "quotable", "size_lines"]
 
 _OURS = ("params", "trajectory", "dtype", "t", "T", "B")
+_OF_CHECKS = ("arguments", "bars", "differences", "errors", "gradients", "keys", "loss", "values")
 _AMBIGUOUS = ("I", "O", "l")  # ruff takes them for mistyped digits
 RESERVED = frozenset((*dir(builtins), *keyword.kwlist, *_OURS, *_AMBIGUOUS))
 """What no variable is called in any generated module."""
@@ -38,7 +39,8 @@ class Namer:
         for name in dict.fromkeys(str(v.name) for v in variables):
             self._plain[name] = self._free_form(name, taken)
         self._taken = taken
-        self._names = Names((*taken, *self._plain.values()))
+        # An argument, which is called after a variable, stands beside what the checks use.
+        self._names = Names((*taken, *self._plain.values(), *_OF_CHECKS))
         self._roles: dict[tuple[str, str], str] = {}
 
     def plain(self, name: str) -> str:

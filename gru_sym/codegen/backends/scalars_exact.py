@@ -4,7 +4,6 @@ No number passes through a float: ``1 / 3`` is a quotient of exact numbers, as i
 constant like ``sqrt(2)`` is computed at the precision of the moment, once.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 
@@ -14,7 +13,7 @@ from gru_sym.algebra.present import Presenter
 from gru_sym.algebra.show import show
 from gru_sym.codegen.backends.naming import Namer
 from gru_sym.codegen.schedule import ROWS
-from gru_sym.codegen.text import constants
+from gru_sym.codegen.text import constants, spaced
 
 __all__ = ["Exact"]
 
@@ -107,8 +106,7 @@ class Exact:
                     return tree.Binary("**", exact(left), right)
             return new
 
-        text = show(exact(tree.transform(self._presenter.expression(expr), change)))
-        return re.sub(r"(?<=[)\]])\*\*|\*\*(?=\()", " ** ", text)  # as ruff spaces it
+        return spaced(show(exact(tree.transform(self._presenter.expression(expr), change))))
 
     def _size(self, size: Size) -> str:
         if size.name == ROWS:

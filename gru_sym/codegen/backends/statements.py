@@ -54,6 +54,8 @@ def assigned(name: str, text: str, depth: int) -> list[str]:
     >>> assigned("h", " + ".join(f"u_{k} * v_{k}" for k in range(8)), 1)[1]
     'h = h + u_6 * v_6 + u_7 * v_7'
     """
+    if _bracketed(text) and text[0] == "(" and len(items_of(text[1:-1])) == 1:
+        text = text[1:-1]
     if _fits(f"{name} = {text}", depth):
         return [f"{name} = {text}"]
     part = dict(zip(PARTS, (*PARTS[1:], None), strict=True)).get(name, PARTS[0])
@@ -71,7 +73,7 @@ def assigned(name: str, text: str, depth: int) -> list[str]:
                 lines += assigned(name, current, depth)
                 current = f"{name} {operator} {piece}"
             if part and not _fits(f"{name} = {current}", depth):
-                lines += assigned(part, piece[1:-1] if _bracketed(piece) else piece, depth)
+                lines += assigned(part, piece, depth)
                 current = f"{name} {operator} {part}"
         return [*lines, f"{name} = {current}"]
     method = re.fullmatch(r"(\(.*\))(\.\w+\([^()]*(?:\([^()]*\))?\))", text)
