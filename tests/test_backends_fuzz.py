@@ -1,5 +1,6 @@
 """Random cells: the generated code of all backends against the meaning of their equations."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import ModuleType
@@ -82,6 +83,7 @@ def compare(case: Case, bound: float, backend: str = "numpy", dtype: Any = float
 
 # -- tests -------------------------------------------------------------------------------------
 
+LONG = "a_prefix_of_a_length_that_nobody_should_use_"
 DIFFERENT = (3, 4, 5, 6, 7, 1, 8)
 PACKAGES = {"torch": "torch", "jax": "jax", "arb": "flint"}
 """What a backend needs here; of Numba, the modules are run as plain Python."""
@@ -107,6 +109,21 @@ def test_other_backends(backend: str, peer: Callable[[str], ModuleType], seed: i
     if backend in PACKAGES:
         peer(PACKAGES[backend])
     case = case_of(cell_of(seed), seed, DIFFERENT, (3, 2))
+    assume(reasonable(case))
+    compare(case, 1e-9, backend)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba", "torch", "mpmath", "arb"])
+@fuzz(20)
+@given(seeds)
+def test_long_names(backend: str, peer: Callable[[str], ModuleType], seed: int) -> None:
+    """Lines that are broken, and names that are cut, where they must not meet."""
+    if backend in PACKAGES:
+        peer(PACKAGES[backend])
+    cell = cell_of(seed)
+    names = {str(v.name) for v in cell.program.variables}
+    text = re.sub(r"\w+", lambda m: f"{LONG}{m[0]}" if m[0] in names else m[0], cell.text)
+    case = case_of(Cell.parse(text), seed, DIFFERENT, (3, 2))
     assume(reasonable(case))
     compare(case, 1e-9, backend)
 
@@ -194,6 +211,12 @@ FAILED = {
         "# params: W(H, H), b(N)\nq = b - b\nh_next = tanh(W @ h)"
     ),
     "the cotangent of an input, also summed": "h_next = tanh(W @ x + W @ b)",
+    "long names": (
+        "gate_that_decides_how_much_of_the_old_state_is_kept = sigmoid(W @ x +"
+        " recurrent_weights_of_the_keep_gate @ h)\n"
+        "h_next = gate_that_decides_how_much_of_the_old_state_is_kept * h +"
+        " (1 - gate_that_decides_how_much_of_the_old_state_is_kept) * tanh(V @ x)"
+    ),
     "a sum too long for an item of a list": (
         "# params: W_3(H, K), W_4(K, H), W_5(K, H), b_6(H), b_2(H)\n# states: h(H), c(H)\n"
         "h_next = h - h * (1 - tanh(h)**2) - b_2 * (1 - sigmoid(h))\n"

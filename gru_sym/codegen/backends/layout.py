@@ -67,6 +67,13 @@ def _value(head: str, value: str, tail: str, indent: str) -> list[str]:
     whole = f"{indent}{head}{value}{tail}"
     if len(whole) <= WIDTH:
         return [whole]
+    depths = depths_of(value)
+    if loops := _loops(value):  # within a list: the loops stand below what they repeat
+        ends = [*loops[1:], len(value)]
+        below = [indent + value[a + 1 : b] for a, b in zip(loops, ends, strict=True)]
+        return [*_value(head, value[: loops[0]], "", indent), *below[:-1], below[-1] + tail]
+    if any(m for m in re.finditer(" : ", value) if not depths[m.start()]):  # a slice
+        return [whole]
     parts = _operands(value)
     call = re.fullmatch(r"\((.*)\)(\.\w+\([\w, -]*\))", value)
     if call and len(parts) == 1:
@@ -98,8 +105,14 @@ def _bracket(head: str, inside: str, tail: str, indent: str) -> list[str]:
             lines += _value(operator, operand, "", inner)
         return [*lines, f"{indent}{tail}"]
     for item in items:
-        lines += _value("", item, ",", inner)
+        lines += _value("", item, "" if _loops(item) else ",", inner)
     return [*lines, f"{indent}{tail}"]
+
+
+def _loops(text: str) -> list[int]:
+    """Where the loops begin in what a list comprehension has between its brackets."""
+    depths = depths_of(text)
+    return [m.start() for m in re.finditer(" for ", text) if not depths[m.start()]]
 
 
 def depths_of(text: str) -> list[int]:

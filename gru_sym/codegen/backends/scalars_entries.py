@@ -142,9 +142,9 @@ class Entries:
             whole = isinstance(term, Node | Var)
             item = self._inside(term) if whole else self._list(term, shape)
             if depth + 4 + len(item) + 1 > WIDTH:
-                part = Var(self._fresh(part_name(d.name)), shape)
-                before += self._entries(Definition(part, term), depth)
-                item = self.name(part)
+                part = Definition(Var(self._fresh(part_name(d.name)), shape), term)
+                before += self.lines(part, depth) if whole else self._entries(part, depth)
+                item = self.name(part.var)
             items.append(item)
         call = bracketed(f"{self.name(d.var)} = ", _ADDING[len(shape)], items, ")", depth)
         return [*before, *call]

@@ -13,7 +13,7 @@ from gru_sym.algebra.expr import Expr, Node, Var, shape_of, variables_of
 from gru_sym.algebra.nodes import MatVec
 from gru_sym.algebra.program import Definition, Program
 from gru_sym.algebra.rules import Elementwise
-from gru_sym.codegen.passes.parts import closed, names_of, rebuilt
+from gru_sym.codegen.passes.parts import Names, closed, rebuilt, taken
 from gru_sym.codegen.plan import Plan
 
 __all__ = ["coefficients"]
@@ -28,21 +28,21 @@ def coefficients(plan: Plan) -> Plan:
     """
     forward, backward = plan.forward, plan.backward
     moved, quick = _parted(plan)
-    names = names_of(forward)
+    gone = {d.var for d in moved}
+    names = Names(taken(forward) | (taken(backward) - {str(v.name) for v in gone}))
     to: dict[Var, Expr] = {
         d.var: Var(names.exact(str(d.var.name)), d.var.shape) for d in moved if d.var not in quick
     }
     for d in moved:
         if d.var in quick:
             to[d.var] = d.expr.xreplace(to)
-    gone = {d.var for d in moved}
 
     def lines(part: Program) -> list[Definition]:
         return [Definition(d.var, d.expr.xreplace(to)) for d in part if d.var not in gone]
 
     ahead = [Definition(to[d.var], d.expr.xreplace(to)) for d in moved if d.var not in quick]
     varying = {d.var for d in ahead}
-    backward = replace(backward, sequences=backward.sequences | varying)
+    backward = replace(backward, sequences=backward.sequences - gone | varying)
     parts = (backward.before, backward.step, backward.after)
     backward = rebuilt(backward, *(lines(part) for part in parts))
     parts = (backward.before, backward.step, backward.after)

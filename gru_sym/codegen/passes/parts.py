@@ -1,6 +1,7 @@
 """What passes and backends share: fresh names, the order of lines, names for expressions."""
 
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 
 import sympy as sp
 
@@ -21,6 +22,7 @@ __all__ = [
     "offsets",
     "read_from_outside",
     "rebuilt",
+    "taken",
 ]
 
 _LONGEST = 40
@@ -46,11 +48,16 @@ class Names:
         return found
 
 
+def taken(scan: Scan) -> set[str]:
+    """All names of a scan."""
+    parts = (scan.before, scan.step, scan.after, scan.origin)
+    carried = (v for pair in scan.carry for v in pair)
+    return {str(v.name) for v in (*carried, *(v for part in parts for v in part.variables))}
+
+
 def names_of(*scans: Scan) -> Names:
     """All names of some scans are taken."""
-    parts = [part for scan in scans for part in (scan.before, scan.step, scan.after, scan.origin)]
-    carried = [v for scan in scans for pair in scan.carry for v in pair]
-    return Names(str(v.name) for v in (*carried, *(v for p in parts for v in p.variables)))
+    return Names(name for scan in scans for name in taken(scan))
 
 
 def needed(lines: Iterable[Definition], wanted: Iterable[Var]) -> list[Definition]:
@@ -114,7 +121,7 @@ def rebuilt(
     for d in lines:
         if d.var not in varying and is_varying(d.expr, varying):
             varying.add(d.var)
-    return Scan(
+    found = Scan(
         closed(before, [d.var for d in before]),
         closed(step, scan.step.outputs),
         scan.carry,
@@ -123,6 +130,9 @@ def rebuilt(
         frozenset(varying),
         scan.origin,
     )
+    # A name that is free again may be given to what does not vary.
+    names = taken(found)
+    return replace(found, sequences=frozenset(v for v in varying if str(v.name) in names))
 
 
 def read_from_outside(scan: Scan) -> list[Var]:
