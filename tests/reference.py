@@ -177,9 +177,14 @@ def _stacked(arrays: list[Any]) -> Any:
 
 
 def cell_of(seed: int) -> Cell:
-    """A random cell; a text that has shapes which contradict each other is passed over."""
+    """A random cell."""
+    return parsed(random_text(Random(seed)))
+
+
+def parsed(text: str) -> Cell:
+    """The cell of a text; one that has shapes which contradict each other is passed over."""
     try:
-        return Cell.parse(random_text(Random(seed)))
+        return Cell.parse(text)
     except TextError:
         return assume(False)  # type: ignore[return-value]
 

@@ -32,7 +32,7 @@ from gru_sym.codegen.backends.numba_statements import (
     View,
 )
 from gru_sym.codegen.passes.blocks import Rows, RowSlice
-from gru_sym.codegen.passes.parts import hint, is_varying, names_of
+from gru_sym.codegen.passes.parts import hint, is_varying, names_of, present
 from gru_sym.codegen.schedule import sum_inside
 from gru_sym.errors import UnsupportedError
 
@@ -52,7 +52,8 @@ class Lines:
 
     def __init__(self, scan: Scan) -> None:
         self.parts: dict[str, list[Statement]] = {"before": [], "step": [], "after": []}
-        self.varying = set(scan.sequences) | {enters for enters, _ in scan.carry}
+        self.varying = {v for v in present(scan) if v in scan.sequences}
+        self.varying |= {enters for enters, _ in scan.carry}
         self.made: dict[Var, str] = {}
         self.views: dict[Var, View] = {}
         self.sums: dict[Var, None] = {}

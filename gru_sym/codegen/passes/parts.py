@@ -1,7 +1,6 @@
 """What passes and backends share: fresh names, the order of lines, names for expressions."""
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import replace
 
 import sympy as sp
 
@@ -20,6 +19,7 @@ __all__ = [
     "names_of",
     "needed",
     "offsets",
+    "present",
     "read_from_outside",
     "rebuilt",
     "taken",
@@ -48,11 +48,15 @@ class Names:
         return found
 
 
+def present(scan: Scan) -> set[Var]:
+    """The variables of a scan that occur in it; a sequence may be left that does not."""
+    parts = (scan.before, scan.step, scan.after, scan.origin)
+    return {v for pair in scan.carry for v in pair} | {v for part in parts for v in part.variables}
+
+
 def taken(scan: Scan) -> set[str]:
     """All names of a scan."""
-    parts = (scan.before, scan.step, scan.after, scan.origin)
-    carried = (v for pair in scan.carry for v in pair)
-    return {str(v.name) for v in (*carried, *(v for part in parts for v in part.variables))}
+    return {str(v.name) for v in present(scan)}
 
 
 def names_of(*scans: Scan) -> Names:
@@ -117,11 +121,12 @@ def rebuilt(
     wanted |= variables_of(d.expr for d in step)
     before = needed(before, wanted)
     lines = [*before, *step, *after]
-    varying = set(scan.sequences)
+    # A name that was free may have been given to what does not vary.
+    varying = set(scan.sequences) - ({d.var for d in lines} - present(scan))
     for d in lines:
         if d.var not in varying and is_varying(d.expr, varying):
             varying.add(d.var)
-    found = Scan(
+    return Scan(
         closed(before, [d.var for d in before]),
         closed(step, scan.step.outputs),
         scan.carry,
@@ -130,9 +135,6 @@ def rebuilt(
         frozenset(varying),
         scan.origin,
     )
-    # A name that is free again may be given to what does not vary.
-    names = taken(found)
-    return replace(found, sequences=frozenset(v for v in varying if str(v.name) in names))
 
 
 def read_from_outside(scan: Scan) -> list[Var]:
