@@ -1,7 +1,9 @@
 """Write a file whole or not at all: beside its place first, then moved there."""
 
 import contextlib
+import errno
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,16 +19,25 @@ __all__ = ["writing"]
 def writing(out: Path) -> Iterator[BinaryIO]:
     """A file that takes the place of ``out`` when the block ends, and is gone when it fails.
 
+    A link leads to the file that is written; a file that was there hands on its permissions. What
+    is no file, such as a pipe, is written to as it is.
+
     Raises:
         DataError: it cannot be written.
     """
     try:
-        descriptor, temporary = tempfile.mkstemp(dir=out.parent, prefix=f".{out.name}.")
+        if out.exists() and not out.is_file():
+            with out.open("wb") as stream:
+                yield stream
+            return
+        target = out.resolve() if out.is_symlink() else out
+        mode = _mode(target)
+        descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
         try:
             with os.fdopen(descriptor, "wb") as file:
                 yield file
-            Path(temporary).chmod(0o666 & ~_umask())
-            Path(temporary).replace(out)
+            Path(temporary).chmod(mode)
+            Path(temporary).replace(target)
         except BaseException:
             with contextlib.suppress(OSError):
                 Path(temporary).unlink()
@@ -36,6 +47,15 @@ def writing(out: Path) -> Iterator[BinaryIO]:
             f"cannot write {out}: {error.strerror or error}",
             mend="give a path in a directory that exists and can be written",
         ) from error
+
+
+def _mode(path: Path) -> int:
+    """The permissions of a file that may be written, or those that a new one gets."""
+    if not path.exists():
+        return 0o666 & ~_umask()
+    if not os.access(path, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    return stat.S_IMODE(path.stat().st_mode)
 
 
 def _umask() -> int:

@@ -1,6 +1,8 @@
 """A file is written whole or not at all."""
 
+import os
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -26,6 +28,45 @@ def test_what_was_there_stays_when_the_block_fails(tmp_path: Path) -> None:
         file.close() or file.write(b"half")
     assert out.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [out]
+
+
+def test_a_link_stays_one(tmp_path: Path) -> None:
+    real, link = tmp_path / "real.txt", tmp_path / "link.txt"
+    real.write_bytes(b"old")
+    link.symlink_to(real.name)
+    with writing(link) as file:
+        file.write(b"new")
+    assert link.is_symlink()
+    assert real.read_bytes() == b"new"
+
+
+def test_permissions_stay(tmp_path: Path) -> None:
+    out = tmp_path / "a.sh"
+    out.write_bytes(b"old")
+    out.chmod(0o750)
+    with writing(out) as file:
+        file.write(b"new")
+    assert stat.S_IMODE(out.stat().st_mode) == 0o750
+
+
+def test_what_may_not_be_written_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "a.txt"
+    out.write_bytes(b"old")
+    monkeypatch.setattr(os, "access", lambda *_: False)  # the superuser may write to all
+    with pytest.raises(DataError, match="denied"), writing(out):
+        pass
+    assert out.read_bytes() == b"old"
+
+
+def test_a_pipe_is_written_to(tmp_path: Path) -> None:
+    out = tmp_path / "pipe"
+    os.mkfifo(out)
+    with ThreadPoolExecutor(1) as pool:
+        read = pool.submit(out.read_bytes)
+        with writing(out) as file:
+            file.write(b"new")
+        assert read.result() == b"new"
+    assert out.is_fifo()
 
 
 def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:

@@ -185,7 +185,9 @@ def _check(cell: str, file: str, as_json: bool) -> int:
     show_default=True,
     help="What the module is written for; it need not be installed.",
 )
-@click.option("-o", "--out", metavar="FILE", help="The file to write.  [default: standard output]")
+@click.option(
+    "-o", "--out", metavar="FILE", help="The file to write; - is standard output.  [default: -]"
+)
 @_json
 def _codegen(cell: str, backend: str, out: str | None, as_json: bool) -> None:
     """Write CELL and its gradients as a module that stands alone.
@@ -197,6 +199,7 @@ def _codegen(cell: str, backend: str, out: str | None, as_json: bool) -> None:
     from gru_sym.codegen.backends.table import module_source
 
     source = module_source(found, backend)
+    out = None if out == "-" else out
     if out is not None:
         from gru_sym.atomic import writing
 
