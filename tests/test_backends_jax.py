@@ -38,7 +38,7 @@ def drawn(rng: np.random.Generator, dtype: Any) -> tuple[Any, ...]:
 
 def test_the_module_checks_itself(jax: Any, capsys: pytest.CaptureFixture[str]) -> None:
     cell = cells.gru_nobias
-    compile(cell, "jax")._functions["check"]()
+    compile(cell, "jax").functions["check"]()
     count = len(cell.params) + len(cell.inputs) + len(cell.states)
     assert capsys.readouterr().out.count("relative error") == count
 
@@ -67,7 +67,7 @@ def test_importing_the_module_changes_nothing(jax: Any) -> None:
 
 def test_run_is_jitted_and_differentiated(jax: Any, rng: np.random.Generator) -> None:
     params, xs, h0, target = drawn(rng, np.float32)
-    made = compile(cells.gru, "jax")._functions
+    made = compile(cells.gru, "jax").functions
 
     def loss_of(function: Any) -> Any:
         return lambda params, xs, h0: ((function(params, xs, h0) - target) ** 2).mean()
@@ -88,7 +88,7 @@ def test_a_batch_of_cells(jax: Any, rng: np.random.Generator) -> None:
     """``vmap`` over parameters, through our gradients."""
     params, xs, h0, _ = drawn(rng, np.float32)
     several = {name: np.stack([value, 2 * value]) for name, value in params.items()}
-    run = compile(cells.gru, "jax")._functions["run"]
+    run = compile(cells.gru, "jax").functions["run"]
     gradient = jax.grad(lambda params: run(params, xs, h0).sum())
     both, first = jax.vmap(gradient)(several), gradient(params)
     for name, value in first.items():
@@ -96,7 +96,7 @@ def test_a_batch_of_cells(jax: Any, rng: np.random.Generator) -> None:
 
 
 def test_several_outputs(jax: Any, rng: np.random.Generator) -> None:
-    made = compile(LOSS, "jax")._functions
+    made = compile(LOSS, "jax").functions
     shapes = {"W": (3, 2), "U": (3, 3), "V": (5, 3)}
     params = {n: rng.normal(size=s).astype(np.float32) for n, s in shapes.items()}
     xs, ys = (rng.normal(size=(4, 2, n)).astype(np.float32) for n in (2, 5))
@@ -110,7 +110,7 @@ def test_several_outputs(jax: Any, rng: np.random.Generator) -> None:
 
 
 def test_a_number_of_steps(jax: Any) -> None:
-    made = compile(Cell.parse("h_next = tanh(U @ h)"), "jax")._functions
+    made = compile(Cell.parse("h_next = tanh(U @ h)"), "jax").functions
     params, h0 = {"U": np.eye(3, dtype=np.float32)}, np.ones((2, 3), np.float32)
     assert made["run"](params, 5, h0).shape == (5, 2, 3)
     grads = jax.grad(lambda h: made["run"](params, 5, h).sum())(h0)

@@ -86,7 +86,7 @@ class Drawn:
 
 
 def functions(cell: Cell, backend: str) -> Any:
-    return compile(cell, backend)._functions
+    return compile(cell, backend).functions
 
 
 def results(made: Any, drawn: Drawn) -> tuple[Any, Any]:

@@ -35,7 +35,7 @@ def test_the_module_checks_itself(
     name: str, torch: ModuleType, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cell = cells.cell(name)
-    compile(cell, "torch")._functions["check"]()
+    compile(cell, "torch").functions["check"]()
     count = len(cell.params) + len(cell.inputs) + len(cell.states)
     assert capsys.readouterr().out.count("relative error") == count
 
@@ -58,13 +58,13 @@ def test_wrong_gradients_are_found(torch: ModuleType) -> None:
 def test_the_function_passes_gradcheck(torch: ModuleType) -> None:
     params, xs, h0, _ = drawn(torch, torch.float64)
     tensors = [t.requires_grad_() for t in (xs, h0, *params.values())]
-    function = compile(cells.gru, "torch")._functions["Gru"]
+    function = compile(cells.gru, "torch").functions["Gru"]
     assert torch.autograd.gradcheck(function.apply, tensors)
 
 
 def test_training_by_run_is_training_by_autograd(torch: ModuleType) -> None:
     params, xs, h0, target = drawn(torch, torch.float64)
-    made = compile(cells.gru, "torch")._functions
+    made = compile(cells.gru, "torch").functions
     ends = []
     for function in (made["run"], made["plain"]):
         own = {name: tensor.clone().requires_grad_() for name, tensor in params.items()}
@@ -80,7 +80,7 @@ def test_training_by_run_is_training_by_autograd(torch: ModuleType) -> None:
 
 
 def test_several_outputs(torch: ModuleType) -> None:
-    made = compile(LOSS, "torch")._functions
+    made = compile(LOSS, "torch").functions
     rng = torch.Generator().manual_seed(2)
     shapes = {"W": (3, 2), "U": (3, 3), "V": (5, 3)}
     params = {n: torch.randn(s, generator=rng).requires_grad_() for n, s in shapes.items()}
@@ -96,7 +96,7 @@ def test_several_outputs(torch: ModuleType) -> None:
 def test_nothing_is_made_on_another_device(torch: ModuleType) -> None:
     """On ``meta`` tensors there is a shape and no number: a tensor from elsewhere would raise."""
     for cell in (cells.gru_layernorm, Cell.parse("c_next = 0.5\nh_next = tanh(W @ x + U @ h) + c")):
-        made = compile(cell, "torch")._functions
+        made = compile(cell, "torch").functions
         shapes = {"W": (3, 2), "U": (3, 3), "b": (3,), "g": (3,)}
         params = {v.name: torch.empty(shapes[v.name[0]], device="meta") for v in cell.params}
         states = [torch.empty((2, 3), device="meta") for _ in cell.states]
@@ -109,21 +109,21 @@ def test_nothing_is_made_on_another_device(torch: ModuleType) -> None:
 def test_a_second_derivative_is_refused(torch: ModuleType) -> None:
     params, xs, h0, _ = drawn(torch, torch.float64)
     h0.requires_grad_()
-    hs = compile(cells.gru, "torch")._functions["run"](params, xs, h0)
+    hs = compile(cells.gru, "torch").functions["run"](params, xs, h0)
     (bar,) = torch.autograd.grad((hs**2).sum(), h0, create_graph=True)
     with pytest.raises(RuntimeError, match="once_differentiable"):
         bar.sum().backward()
 
 
 def test_softplus_is_as_exact_as_its_neighbours(torch: ModuleType) -> None:
-    made = compile(Cell.parse("h_next = softplus(h + x)"), "torch")._functions
+    made = compile(Cell.parse("h_next = softplus(h + x)"), "torch").functions
     a = torch.tensor([-700.0, -40.0, 0.0, 19.0, 21.0, 39.0, 41.0, 800.0], dtype=torch.float64)
     expected = np.logaddexp(a.numpy(), 0)
     assert np.allclose(made["softplus"](a).numpy(), expected, rtol=1e-15, atol=0)
 
 
 def test_the_slope_of_tanh_does_not_cancel(torch: ModuleType) -> None:
-    made = compile(cells.rnn, "torch")._functions
+    made = compile(cells.rnn, "torch").functions
     a = torch.tensor([0.0, 1.0, -20.0, 25.0, 300.0], dtype=torch.float64)
     expected = 1 / np.cosh(a.numpy()) ** 2
     assert np.allclose(made["tanh_slope"](a).numpy(), expected, rtol=1e-14, atol=0)

@@ -3,6 +3,8 @@
 import inspect
 import linecache
 import math
+import subprocess
+import sys
 import traceback
 import warnings
 from pathlib import Path
@@ -361,15 +363,29 @@ def test_source_reads_and_is_found(rng: np.random.Generator) -> None:
     for words in ("h_next  = (1 - z) * h + z * h_tilde", "a_z_bar", "rows(a_z_r_bar).T @ rows(x)"):
         assert words in run.source
     assert "def jacobian_paths" in run.jacobian_source
-    text = inspect.getsource(run._functions["backward"])
+    text = inspect.getsource(run.functions["backward"])
     assert text.startswith("def backward(")
     assert text in run.source
     linecache.checkcache()
     drawn = Drawn(cells.gru, rng)
     del drawn.params["W_z"]
     with pytest.raises(KeyError) as caught:
-        run._functions["forward"](drawn.params, drawn.inputs["x"], drawn.states["h"])
+        run.functions["forward"](drawn.params, drawn.inputs["x"], drawn.states["h"])
     assert 'np.asarray(params["W_z"], dtype)' in "".join(traceback.format_exception(caught.value))
+
+
+def test_an_error_that_nobody_catches_shows_the_source() -> None:
+    run = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "from gru_sym import cells; from gru_sym.codegen import compile;"
+            "compile(cells.gru).functions['forward']({}, [[[1.0]]], None)",
+        ],
+        capture_output=True,
+        text=True,
+    )
+    assert "    dtype = np.result_type(xs, h0, *params.values(), 0.0)" in run.stderr
 
 
 def test_compiling_twice_gives_the_same_code() -> None:

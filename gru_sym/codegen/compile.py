@@ -5,11 +5,11 @@ cell's text only names go into it, which the grammar keeps to identifiers.
 """
 
 import builtins
-import hashlib
 import linecache
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 
 from gru_sym.cells.equations import Cell
 from gru_sym.codegen.arrays import Named, check_forward, check_upstream
-from gru_sym.codegen.backends.cached import imported
+from gru_sym.codegen.backends.cached import imported, shown
 from gru_sym.codegen.backends.table import Backend, backend_of, module_source, require
 from gru_sym.codegen.functions import Array
 from gru_sym.codegen.jacobian import jacobian_source
@@ -46,12 +46,13 @@ class Compiled:
         backend: the backend's name.
         source: the generated module, with the functions ``forward`` and ``backward``: the text that
             ``gru-sym codegen`` writes.
+        functions: its functions by name, which check nothing; ``inspect.getsource`` shows them.
     """
 
     cell: Cell
     backend: str
     source: str
-    _functions: Mapping[str, Any] = field(repr=False)
+    functions: Mapping[str, Any] = field(repr=False)
 
     def forward(
         self, params: Mapping[str, ArrayLike], xs: Named = None, h0: Named = None
@@ -79,7 +80,7 @@ class Compiled:
             inputs = [row.native(given.values[str(v.name)]) for v in self.cell.inputs] or [given.T]
             states = [row.native(given.initial[str(v.name)]) for v in self.cell.states]
             params = {str(v.name): row.native(given.values[str(v.name)]) for v in self.cell.params}
-            found = self._functions["forward"](params, *inputs, *states)
+            found = self.functions["forward"](params, *inputs, *states)
             values = {name: row.array(value) for name, value in found.items()}
         stored = MappingProxyType(given.values | values)
         return Trajectory(self.cell, given.T, given.B, given.sizes, given.batched, stored)
@@ -107,7 +108,7 @@ class Compiled:
         ups += [upstream[cotangent_of(v)] for v in cell.extra]
         with row.precision(trajectory.dtype):
             values = {name: row.native(value) for name, value in trajectory.stored.items()}
-            found = self._functions["backward"](values, values, *map(row.native, ups))
+            found = self.functions["backward"](values, values, *map(row.native, ups))
             grads = {name: row.array(value) for name, value in found.items()}
         if trajectory.batched:
             return grads
@@ -201,9 +202,8 @@ def compile(cell: Cell, backend: str = "numpy") -> Compiled:
 
 def _run(source: str, title: str) -> Mapping[str, Any]:
     """Execute a generated module; tracebacks and ``inspect.getsource`` find its text."""
-    digest = hashlib.sha256(source.encode()).hexdigest()[:12]
-    filename = f"<gru_sym {title} {digest}>"
+    filename = shown(source, title)
     linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
-    namespace: dict[str, Any] = {"__name__": f"gru_sym.generated.{digest}"}
+    namespace: dict[str, Any] = {"__name__": f"gru_sym.generated.{Path(filename).stem.strip('<>')}"}
     exec(builtins.compile(source, filename, "exec"), namespace)
     return namespace

@@ -1,7 +1,7 @@
-"""Import generated modules from files, for libraries that keep compiled code beside the file.
+"""Files of generated modules: for libraries that keep compiled code there, and for tracebacks.
 
-The file stands in the user's cache, under a name made from its text: the same text is the same
-file in every process, and what was compiled for it is found again.
+What is imported stands in the user's cache, under a name made from its text: the same text is the
+same file in every process, and what was compiled for it is found again.
 """
 
 import atexit
@@ -19,7 +19,7 @@ from types import ModuleType
 from gru_sym.atomic import writing
 from gru_sym.errors import DataError
 
-__all__ = ["imported"]
+__all__ = ["imported", "shown"]
 
 
 def imported(source: str, title: str) -> ModuleType:
@@ -29,9 +29,7 @@ def imported(source: str, title: str) -> ModuleType:
         source: its text, which is executed: ours.
         title: what the text is, in words; they become a part of the module's name.
     """
-    digest = hashlib.sha256(source.encode()).hexdigest()[:16]
-    words = re.sub(r"\W+", "_", title).strip("_")
-    name = f"gru_sym_{words}_{digest}"
+    name = _name(source, title)
     if name not in sys.modules:
         spec = importlib.util.spec_from_file_location(name, _file(f"{name}.py", source))
         assert spec is not None
@@ -44,6 +42,24 @@ def imported(source: str, title: str) -> ModuleType:
             del sys.modules[name]
             raise
     return sys.modules[name]
+
+
+def shown(source: str, title: str) -> str:
+    """A file with a text, for tracebacks of this process; a name without one if there is no room.
+
+    Python 3.12 and earlier print an error that nobody catches from the file alone.
+    """
+    name = _name(source, title)
+    try:
+        return str(_written(_temporary_folder() / f"{name}.py", source))
+    except (OSError, DataError):
+        return f"<{name}>"
+
+
+def _name(source: str, title: str) -> str:
+    digest = hashlib.sha256(source.encode()).hexdigest()[:16]
+    words = re.sub(r"\W+", "_", title).strip("_")
+    return f"gru_sym_{words}_{digest}"
 
 
 def _file(name: str, text: str) -> Path:
