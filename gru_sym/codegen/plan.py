@@ -8,6 +8,8 @@ from gru_sym.algebra.expr import Var
 from gru_sym.algebra.program import Program, Scan
 from gru_sym.cells.equations import Cell
 from gru_sym.codegen.passes.name import name, split
+from gru_sym.codegen.passes.parts import Names, names_of, rebuilt
+from gru_sym.codegen.passes.share import share
 from gru_sym.codegen.passes.stabilise import stable_gates, stable_slopes
 from gru_sym.derive.bptt import bptt, unrolled
 
@@ -55,11 +57,14 @@ def plan(cell: Cell, passes: Sequence[Pass] = ()) -> Plan:
     program = split(name(cell.program), frozenset(cell.states))
     own = tuple(d.var for d in cell.program)
     program = name(stable_gates(replace(program, outputs=(*program.outputs, *own))))
+    program = share(program, Names(str(v.name) for v in program.variables))
     program = replace(program, outputs=program.outputs[: len(cell.program.outputs)])
     named = replace(cell, program=program)
     forward, backward = unrolled(named), bptt(named)
     forward = replace(forward, step=replace(forward.step, outputs=own))
     forward, backward = stable_slopes(forward, backward)
+    turn = share(backward.step, names_of(backward))
+    backward = rebuilt(backward, backward.before, turn, backward.after)
 
     reads = {v for part in _parts(backward) for v in part.inputs}
     beside = [d.var for d in forward.step if d.var in reads and d.var not in own]

@@ -109,6 +109,7 @@ class Loop:
         if isinstance(atom, Size):
             return self.whole.text(atom)
         atom = self._under.get(atom, atom)
+        atom = self._places.kept_in.get(atom, atom)
         self._bound.setdefault(atom)
         return self._step_name(atom)
 
@@ -283,7 +284,7 @@ class Loop:
                 lines.append(f"sigmoid_pair({arg}, {out})")
                 done |= {gate, rest}
             else:
-                out = self._step_text(self._places.kept_in.get(d.var, d.var))
+                out = self._step_text(d.var)
                 made = emit.lines(d.expr, out, d.var.shape, contiguous=self._contiguous(d.var))
                 lines += self._explained(d, made)
         return lines
