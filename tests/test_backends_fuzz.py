@@ -198,6 +198,15 @@ FAILED = {
         "# states: h(H), c(H)\nh_next = tanh(W @ x + U @ h)\nc_next = tanh(W @ x + U @ h)"
     ),
     "the logarithm of a complement": "z = sigmoid(W @ x + U @ h)\nh_next = log(1 - z) * h",
+    "rows of a matrix, and columns of these": (
+        "# params: W_0(H, H), W_2(H, H), W_3(H, H), W_4(H, H), W_6(H, H), W_8(H, H)\n"
+        "# states: h(H)\nm_next = h\nz = (0.5 * W_2 + W_6) @ ([W_3, W_8] @ q * (c * m_next))\n"
+        "h_next = [W_4, W_3.T] @ q + W_0 @ (W_6 @ z)"
+    ),
+    "two states with one cotangent": (
+        "# params: W(H, H), V(H, H), b(H)\n# states: h(H), c(H)\nh_next = tanh(W @ c + W @ h)\n"
+        "c_next = b - V @ h_next"
+    ),
     "states that change places": "c_next = h\nh_next = c",
     "a product that two lines define": (
         "# states: h(H)\n# outputs: h0\nh_next = h\nq = W_2 @ h\nh0 = W_4 @ q\n"

@@ -273,20 +273,20 @@ class Memory:
         return "[1:]" if self._beside[root][1] else "[:-1]"
 
     def matrix(self, var: Var) -> str:
-        """A matrix, or a part of one."""
-        axis = 0
-        whole = var
+        """A matrix, or a part of one: some of its rows, of its columns, or of both."""
+        at, whole = [0, 0], var
         while whole in self._lines.views:
-            axis = self._lines.views[whole].axis
-            whole = self._lines.views[whole].whole
-        place = self.place(var)
-        assert place is not None, var
-        if axis == -1 and whole != var:
-            start, stop = place.start, place.start + len(var.shape[1])
-            bounds = self._bounds(Place(whole, start, stop), whole.shape[1])
-            return f"{self._name(whole)}[:, {bounds}]" if bounds else self._name(whole)
-        bounds = self._bounds(place, whole.shape[0])
-        return f"{self._name(whole)}[{bounds}]" if bounds else self._name(whole)
+            view = self._lines.views[whole]
+            at[view.axis] += view.start
+            whole = view.whole
+        cuts = []
+        for axis in (0, 1):
+            place = Place(whole, at[axis], at[axis] + len(var.shape[axis]))
+            cuts.append(self._bounds(place, whole.shape[axis]))
+        above, beside = cuts
+        if beside:
+            return f"{self._name(whole)}[{above or ':'}, {beside}]"
+        return f"{self._name(whole)}[{above}]" if above else self._name(whole)
 
     def result(self, var: Var) -> str:
         """The values of all steps, or what there is for once."""
