@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -151,6 +152,7 @@ def test_one_thread_of_xla_in_a_fresh_process() -> None:
         capture_output=True,
         encoding="utf-8",
         check=False,
+        env={k: v for k, v in os.environ.items() if k != "XLA_FLAGS"},
     )
     found = json.loads(run.stdout)
     if importlib.util.find_spec("jax") is None:

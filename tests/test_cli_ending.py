@@ -1,6 +1,7 @@
 """How a run ends: exit statuses, and errors in place of tracebacks."""
 
 import json
+import signal
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -33,6 +34,18 @@ def raising(error: BaseException) -> Callable[[], NoReturn]:
         raise error
 
     return act
+
+
+def test_an_interrupt_that_became_another_error() -> None:
+    def act() -> None:
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            raise RuntimeError("no compiled object yet") from None
+
+    before = signal.getsignal(signal.SIGINT)
+    assert ended(act).exit_code == 130
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 @pytest.mark.parametrize("status", [None, 0, 1])

@@ -1,5 +1,6 @@
 """bench: one cell, the code generated for it, and its peers, on the same arrays."""
 
+import importlib.util
 import tempfile
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
@@ -132,7 +133,8 @@ def bench(
     with tempfile.TemporaryDirectory(prefix="gru_sym_") as place, ExitStack() as stack:
         folder = Path(place)
         stack.enter_context(limited(threads))
-        if threads == 1 and "jax" in (backend, *(PEERS if wanted is None else wanted)):
+        asked = (backend, *(PEERS if wanted is None else wanted))
+        if threads == 1 and "jax" in asked and importlib.util.find_spec("jax") is not None:
             notes += one_thread_xla()
         competitors = {OURS: ours(task, backend, folder)}
         if wanted is None:

@@ -82,9 +82,10 @@ def check_name(name: str, place: Place, source: str, *, derivation: bool) -> Non
     if name.startswith("_") or name.endswith("_") or "__" in name:
         bare = re.sub("_+", "_", name).strip("_")
         fine = bare and bare[0].isalpha() and not keyword.iskeyword(bare)
+        own = {*FUNCTIONS, *DIMENSIONS}
         raise refuse(
             f"`{name}`: a name neither starts nor ends with `_`, and has no `__`",
-            f"call it {bare if fine and bare not in FUNCTIONS else f'v_{bare}'.strip('_')}",
+            f"call it {bare if fine and bare not in own else f'v_{bare}'.strip('_')}",
         )
     if name in FUNCTIONS:
         raise refuse(

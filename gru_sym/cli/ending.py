@@ -3,11 +3,14 @@
 import io
 import os
 import re
+import signal
 import sys
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from threading import current_thread, main_thread
+from types import FrameType
 from typing import Any
 
 import click
@@ -32,28 +35,52 @@ class Commands(click.Group):
         _prepare_streams()
         extra |= {"prog_name": "gru-sym", "standalone_mode": False}
         report = partial(_report, as_json=_wants_json(arguments))
-        try:
+        with _noting_interrupts() as interrupts:
             try:
-                status = super().main(arguments, **extra) or 0
-                sys.stdout.flush()
-            except GruSymError as error:
-                status = report(error)
-            except click.ClickException as error:
-                status = _report_usage(error, report)
-        except (click.Abort, KeyboardInterrupt):
-            status = INTERRUPTED
-        except (BrokenPipeError, SystemExit):
-            status = BROKEN_PIPE  # click takes note of a closed pipe first, and exits with 1
-        except RecursionError:
-            status = report(GruSymError("this is nested too deeply", mend="name its inner parts"))
-        except MemoryError:
-            status = report(GruSymError("there is not enough memory for this"))
-        except OSError as error:
-            status = report(DataError(_said_by_system(error), mend="check the path"))
-        except Exception as error:
-            status = report(_fault(error), status=FAULT)
+                try:
+                    status = super().main(arguments, **extra) or 0
+                    sys.stdout.flush()
+                except GruSymError as error:
+                    status = report(error)
+                except click.ClickException as error:
+                    status = _report_usage(error, report)
+            except (click.Abort, KeyboardInterrupt):
+                status = INTERRUPTED
+            except (BrokenPipeError, SystemExit):
+                status = BROKEN_PIPE  # click takes note of a closed pipe first, and exits with 1
+            except RecursionError:
+                status = report(
+                    GruSymError("this is nested too deeply", mend="name its inner parts")
+                )
+            except MemoryError:
+                status = report(GruSymError("there is not enough memory for this"))
+            except OSError as error:
+                status = report(DataError(_said_by_system(error), mend="check the path"))
+            except Exception as error:
+                # A compiler may answer an interrupt with an error of its own.
+                status = INTERRUPTED if interrupts else report(_fault(error), status=FAULT)
         _close_streams()
         sys.exit(status)
+
+
+@contextmanager
+def _noting_interrupts() -> Iterator[list[int]]:
+    """A list of the interrupts that arrive, each of which raises KeyboardInterrupt still."""
+    noted: list[int] = []
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        noted.append(number)
+        signal.default_int_handler(number, frame)
+
+    before = signal.getsignal(signal.SIGINT)
+    ours = before is signal.default_int_handler and current_thread() is main_thread()
+    if ours:
+        signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield noted
+    finally:
+        if ours:
+            signal.signal(signal.SIGINT, before)
 
 
 def _prepare_streams() -> None:

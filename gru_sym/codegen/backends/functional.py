@@ -174,14 +174,23 @@ def outputs(plan: Plan, style: Style) -> list[str]:
     return found
 
 
-def run_docstring(plan: Plan) -> list[str]:
-    """What ``run`` gives."""
+def run_docstring(plan: Plan, more: str = "") -> list[str]:
+    """What ``run`` gives.
+
+    Args:
+        plan: what is printed.
+        more: a sentence to end with.
+    """
     names = " and ".join(str(v.name) for v in plan.cell.program.outputs)
     text = f"The values at each step of {names}, with gradients by backward."
-    if len(text) <= WIDTH - 10:
+    if len(text) > WIDTH - 10:
+        text, more = (
+            "The outputs at each step, with gradients by backward.",
+            f"They are {names}. {more}",
+        )
+    if not more:
         return [f'"""{text}"""']
-    first = '"""The outputs at each step, with gradients by backward.'
-    return [first, "", *textwrap.wrap(f"They are {names}.", WIDTH - 4), '"""']
+    return [f'"""{text}', "", *textwrap.wrap(more.strip(), WIDTH - 4), '"""']
 
 
 def result_type(plan: Plan, style: Style) -> str:

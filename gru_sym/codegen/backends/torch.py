@@ -54,6 +54,8 @@ _HELPERS = {
         "    return 4 * torch.sigmoid(2 * a) * torch.sigmoid(-2 * a)",
     ],
 }
+_ONCE = "They can be differentiated once; take plain for second derivatives."
+
 _OWN = (
     *("torch", "Tensor", "Any", "Callable", "Mapping", "once_differentiable", "PARAMS", "ctx"),
     *("steps", "forward", "backward", "run", "plain", "check", *PARTS, *_HELPERS),
@@ -259,7 +261,14 @@ def _run(plan: Plan, face: Interface, name: str) -> list[str]:
     given = [*face.forward, "*(params[name] for name in PARAMS)"]
     return [
         *listed("def run(", arguments(face, _STYLE), f") -> {result_type(plan, _STYLE)}:", 0),
-        *indented([*run_docstring(plan), *listed(f"return {name}.apply(", given, ")", 1)]),
+        *indented(
+            [
+                *run_docstring(
+                    plan, "They can be differentiated once; take plain for second derivatives."
+                ),
+                *listed(f"return {name}.apply(", given, ")", 1),
+            ]
+        ),
     ]
 
 

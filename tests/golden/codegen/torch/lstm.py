@@ -296,7 +296,10 @@ def run(
     h0: Tensor,
     c0: Tensor,
 ) -> tuple[Tensor, Tensor]:
-    """The values at each step of h_next and c_next, with gradients by backward."""
+    """The values at each step of h_next and c_next, with gradients by backward.
+
+    They can be differentiated once; take plain for second derivatives.
+    """
     return Lstm.apply(xs, h0, c0, *(params[name] for name in PARAMS))
 
 

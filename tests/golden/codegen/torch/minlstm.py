@@ -196,7 +196,10 @@ class Minlstm(torch.autograd.Function):
 
 
 def run(params: Mapping[str, Tensor], xs: Tensor, h0: Tensor) -> Tensor:
-    """The values at each step of h_next, with gradients by backward."""
+    """The values at each step of h_next, with gradients by backward.
+
+    They can be differentiated once; take plain for second derivatives.
+    """
     return Minlstm.apply(xs, h0, *(params[name] for name in PARAMS))
 
 
