@@ -174,7 +174,7 @@ def copy(a: Array, out: Array) -> None:
 
 @jit
 def flush(a: Array) -> None:
-    """0 for subnormal numbers: what vanishes would stay there, where some CPUs are slow."""
+    """0 for subnormal numbers: what vanishes would stay one, and slow some CPUs."""
     tiny = 1.1754943508222875e-38 if a.itemsize == 4 else 2.2250738585072014e-308
     for i in range(a.shape[0]):
         for j in range(a.shape[1]):

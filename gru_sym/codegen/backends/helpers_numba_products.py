@@ -24,8 +24,8 @@ def kernel(tall: int, wide: int, masked: bool) -> Any:
     """A function that adds a product to a small block of a matrix.
 
     It adds ``a[i : i + tall, k0:k1] @ b[k0:k1, j:]`` to ``out[i : i + tall, j:]``, for
-    ``wide`` vectors of columns; or puts it there, where ``adds`` is false. The last axis
-    of b and of out has no gaps.
+    ``wide`` vectors of columns; or puts it there, where ``adds`` is false. The last
+    axis of b and of out has no gaps.
 
     Args:
         tall: the number of rows.

@@ -187,7 +187,7 @@ def copy(a: Array, out: Array) -> None:
 
 @jit
 def flush(a: Array) -> None:
-    """0 for subnormal numbers: what vanishes would stay there, where some CPUs are slow."""
+    """0 for subnormal numbers: what vanishes would stay one, and slow some CPUs."""
     tiny = 1.1754943508222875e-38 if a.itemsize == 4 else 2.2250738585072014e-308
     for i in range(a.shape[0]):
         for j in range(a.shape[1]):
@@ -277,8 +277,8 @@ def kernel(tall: int, wide: int, masked: bool) -> Any:
     """A function that adds a product to a small block of a matrix.
 
     It adds ``a[i : i + tall, k0:k1] @ b[k0:k1, j:]`` to ``out[i : i + tall, j:]``, for
-    ``wide`` vectors of columns; or puts it there, where ``adds`` is false. The last axis
-    of b and of out has no gaps.
+    ``wide`` vectors of columns; or puts it there, where ``adds`` is false. The last
+    axis of b and of out has no gaps.
 
     Args:
         tall: the number of rows.

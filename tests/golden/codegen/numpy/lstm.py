@@ -54,7 +54,7 @@ def absolute(a: Array, out: Array | None = None) -> Array:
 
 
 def flush(a: Array) -> None:
-    """0 for subnormal numbers: what vanishes would stay there, where some CPUs are slow."""
+    """0 for subnormal numbers: what vanishes would stay one, and slow some CPUs."""
     size: Any = np.abs(a)
     a[size < np.finfo(size.dtype).tiny] = 0
 
