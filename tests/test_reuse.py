@@ -296,7 +296,7 @@ def test_a_state_that_is_overwritten_too_early(rng: np.random.Generator) -> None
 
 
 def test_written_over_what_is_read_again(rng: np.random.Generator) -> None:
-    text = "h_next = tanh(W @ x + U @ h) * x2 + x2 * (W @ x)"
+    text = "h_next = tanh(W @ x + U @ h) * x2 + x2 * (V @ x)"
     run, places, v = placed(text, rng, hoist)
     ahead = next(w for w in v.values() if w.name == "a_h_next_x")
     again = replace(places, over={v["a_h_next"]: ahead})

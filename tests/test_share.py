@@ -18,7 +18,8 @@ SHARED = {
     ),
     "what has a name": (
         "a = U @ h\nh_next = tanh(a + x) + U @ h",
-        "a = U @ h; a_h_next = a + x; tanh_a_h_next = tanh(a_h_next); h_next = a + tanh_a_h_next",
+        "U_h = U @ h; a = U_h; a_h_next = a + x; tanh_a_h_next = tanh(a_h_next); "
+        "h_next = U_h + tanh_a_h_next",
     ),
     "what gets one later": (
         "a = tanh(U @ h + x)\nb = U @ h\nh_next = a + b",

@@ -79,7 +79,6 @@ def test_adjoint_sums_and_sums_over_time() -> None:
         "z = sigmoid(U @ h)\nr = sigmoid(V @ z)\nh_next = z * h + r",  # r needs z
         "z = sigmoid(U @ h)\nr = tanh(V @ h)\nh_next = z * h + r",  # two functions
         "z = sigmoid(mean(h))\nr = sigmoid(sum(h))\nh_next = z * h + r",  # numbers
-        "# states: h(H), c(H)\nh_next = tanh(W @ x + U @ h)\nc_next = tanh(W @ x + U @ h)",
     ],
 )
 def test_what_stays_apart(text: str) -> None:

@@ -1,6 +1,7 @@
 """share: a product that occurs twice is computed once.
 
-``U @ h`` in two gates has then one cotangent, too: the gradient of U is one outer product.
+``U @ h`` in two gates has then one cotangent, too: the gradient of U is one outer product. It has a
+name of its own, so that every other name means what it did, and so does its cotangent.
 """
 
 from collections import Counter
@@ -25,10 +26,6 @@ def share(program: Program, names: Names) -> Program:
     known: dict[Expr, Var] = {}
     found: list[Definition] = []
     for d in program:
-        if d.expr in counts and d.expr not in known:
-            known[d.expr] = d.var
-            found.append(d)
-            continue
         for node in sorted(_products(d.expr), key=str):
             if counts[node] > 1 and node not in known:
                 known[node] = Var(names.fresh(hint(node) or f"{d.name}_product"), node.shape)
