@@ -93,10 +93,12 @@ def test_a_huge_block_is_given_back_in_parts() -> None:
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.complex128])
 def test_subnormal_numbers_become_0(dtype: type) -> None:
     tiny = np.finfo(dtype).tiny
-    a = np.array([tiny, -tiny, tiny / 2, -tiny / 2, 0, 1, -np.inf, np.nan], dtype)
+    last = [] if np.iscomplexobj(dtype()) else [-np.inf, np.nan]
+    a = np.array([tiny, -tiny, tiny / 2, -tiny / 2, 0, 1, *last], dtype)
     expected = a.copy()
     expected[2:4] = 0
-    functions.flush(a[:, np.newaxis])
+    rows = a[:, np.newaxis]
+    functions.flush(rows, np.empty_like(rows))
     assert np.array_equal(a, expected, equal_nan=True)
 
 

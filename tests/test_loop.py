@@ -1,6 +1,10 @@
 """The NumPy loop of a Scan: where its values live, and in which order they are written."""
 
 import ast
+import builtins
+import re
+import tracemalloc
+from typing import Any
 
 import numpy as np
 import pytest
@@ -70,6 +74,55 @@ def test_states_that_do_not_roll(text: str, rng: np.random.Generator) -> None:
         before = trajectory.values[str(state.name)]
         assert np.array_equal(before[0], states[state.name])
         assert np.array_equal(before[1:], trajectory.values[str(after.name)][:-1])
+
+
+def most_allocated(cell: Cell, T: int, B: int, n: int) -> dict[str, int]:
+    """The most bytes that one turn of each function's loop has asked for."""
+    marks: list[int] = []
+    found: list[int] = []
+
+    def turn() -> None:
+        now, peak = tracemalloc.get_traced_memory()
+        found.append(peak - marks.pop() if marks else 0)
+        tracemalloc.reset_peak()
+        marks.append(now)
+
+    source = re.sub(r"(?m)^( +)for t in .*:$", r"\g<0>\n\1    turn()", module_source(cell))
+    module: dict[str, Any] = {"__name__": "generated", "turn": turn}
+    exec(builtins.compile(source, "<generated>", "exec"), module)
+
+    def zeros(shape: Any, *lead: int) -> np.ndarray:
+        return np.zeros((*lead, *([n * len(dim) for dim in shape] or [1] * bool(lead))))
+
+    params = {v.name: zeros(v.shape) for v in cell.params}
+    inputs = [zeros(v.shape, T, B) for v in cell.inputs] or [T]
+    states = [zeros(v.shape, B) for v in cell.states]
+    ups = [zeros(v.shape, T, B) for v in (*cell.nexts, *cell.extra)]
+    most = {}
+    before = np.setbufsize(16)  # NumPy's own iterator gets no room to copy what is strided
+    tracemalloc.start()
+    try:
+        trajectory = module["forward"](params, *inputs, *states)
+        most["forward"] = max(found, default=0)
+        found.clear(), marks.clear()
+        module["backward"](params, trajectory, *ups)
+        most["backward"] = max(found, default=0)
+    finally:
+        tracemalloc.stop()
+        np.setbufsize(before)
+    return most
+
+
+REDUCED = "h_next = softmax(U @ h) * softplus(x) + logsumexp(V @ h) * mean(h) + relu(abs(h))"
+
+
+@pytest.mark.parametrize("name", [*cells.names(), REDUCED])
+def test_a_turn_allocates_no_array(name: str) -> None:
+    """T reaches a turn that flushes what has vanished; a turn's views take some kB."""
+    T, B, n = 66, 128, 128
+    cell = Cell.parse(name) if name == REDUCED else cells.cell(name)
+    for function, size in most_allocated(cell, T, B, n).items():
+        assert size < B * n, function  # less than a byte for each entry of a row
 
 
 def test_what_is_returned_does_not_hold_the_block_of_memory(rng: np.random.Generator) -> None:

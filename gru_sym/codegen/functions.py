@@ -31,7 +31,7 @@ __all__ = [
 
 Array: TypeAlias = NDArray[np.inexact[Any]]
 
-# By dtype.char, else 708: exp of it is finite, and the reciprocal of that a normal number.
+# By dtype.char, else 708: exp is finite there, and its reciprocal a normal number.
 EXP_LIMIT = {"f": 87.0, "F": 87.0}
 
 
@@ -51,10 +51,11 @@ def memory(dtype: Any, count: int) -> Callable[..., Array]:
     return new
 
 
-def flush(a: Array) -> None:
+def flush(a: Array, work: Array) -> None:
     """0 for subnormal numbers: what vanishes would stay one, and slow some CPUs."""
-    size: Any = np.abs(a)
-    a[size < np.finfo(size.dtype).tiny] = 0
+    np.abs(a, out=work)
+    np.greater_equal(work, np.finfo(a.dtype).tiny, out=work)
+    a *= work
 
 
 def rows(a: Array) -> Array:
@@ -135,8 +136,10 @@ def softmax(a: Array, out: Array | None = None) -> Array:
     return out
 
 
-def logsumexp(a: Array, out: Array | None = None) -> Array:
+def logsumexp(a: Array, out: Array | None = None, work: Array | None = None) -> Array:
     """log(sum(exp(a))), with the largest entry taken out of the sum."""
     top = a.real.max(axis=-1, keepdims=True)
-    value = np.log(np.exp(a - top).sum(axis=-1, keepdims=True))
+    parts = np.subtract(a, top, out=work)
+    np.exp(parts, out=parts)
+    value = np.log(parts.sum(axis=-1, keepdims=True))
     return np.add(value, top, out=out)

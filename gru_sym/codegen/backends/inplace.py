@@ -45,7 +45,7 @@ class InPlace:
         fixed: the text of a value that is the same at each step; None where it is not.
     """
 
-    _with_work = frozenset({"tanh_slope"})  # functions that also need an array to compute in
+    _with_work = frozenset({"logsumexp", "tanh_slope"})  # also need an array to compute in
 
     def __init__(
         self,
@@ -119,12 +119,16 @@ class InPlace:
         if (text := self._atom(arg)) is None:
             self._into(arg, out, shape)
             text = out
-        if name in self._with_work:
-            work = self._scratch(shape)
-            self._lines.append(f"{CALLS[name]}({text}, out={out}, work={work})")
-            self._release(work)
-        else:
-            self._lines.append(f"{CALLS[name]}({text}, out={out})")
+        self._called(CALLS[name], text, out, shape)
+
+    def _called(self, function: str, arg: str, out: str, shape: Shape) -> None:
+        """A line that calls a function, with an array for what lies in between where it has some."""
+        if function not in self._with_work:
+            self._lines.append(f"{function}({arg}, out={out})")
+            return
+        work = self._scratch(shape)
+        self._lines.append(f"{function}({arg}, out={out}, work={work})")
+        self._release(work)
 
     def _sum(self, expr: Expr, out: str, shape: Shape) -> None:
         terms = sorted(expr.args, key=self._sum_order(out))
@@ -270,8 +274,9 @@ class InPlace:
             case Softmax() | LogSumExp():
                 shape = node.shape if isinstance(node, Softmax) else node.summed
                 value, mine = self._vector(node.args[0], shape)
-                call = "softmax" if isinstance(node, Softmax) else "logsumexp"
-                self._lines.append(f"{call}({value}, out={out})")
+                self._called(
+                    "softmax" if isinstance(node, Softmax) else "logsumexp", value, out, shape
+                )
                 if mine:
                     self._release(value)
             case _:

@@ -59,6 +59,7 @@ class Loop:
         self._free: list[str] = []
         self._bound: dict[Var, None] = {}
         self._axes: dict[str, str] = {}
+        self._dense: dict[str, None] = {}
         self._turned: dict[str, str] = {}
 
     def lines(self) -> list[str]:
@@ -78,7 +79,8 @@ class Loop:
         # Parts of a stack must have their names before values computed ahead are written to them.
         in_parts = any(v in self._places.parts for v in self._places.over)
         ordered = [*arrays, *views, *ahead] if in_parts else [*ahead, *arrays, *views]
-        turned = [f"{n} = np.ascontiguousarray({text}.T)" for text, n in self._turned.items()]
+        turned = [f"{text} = np.ascontiguousarray({text})" for text in self._dense]
+        turned += [f"{n} = np.ascontiguousarray({text}.T)" for text, n in self._turned.items()]
         loop = []
         if turn:
             over = "reversed(range(T))" if self._scan.reverse else "range(T)"
@@ -297,9 +299,14 @@ class Loop:
         return [f"# {show_definition(written)}", *made]
 
     def _matrix(self, matrix: Expr, turned: bool) -> str:
-        """What a row is multiplied by: BLAS is fastest where it reads a transposed matrix."""
+        """What a row is multiplied by: BLAS is fastest where it reads a transposed matrix.
+
+        ``np.dot`` would copy a matrix with gaps between its rows, at each step.
+        """
         text = self.whole.text(matrix)
         if not turned:
+            if isinstance(self._scan.before.as_mapping.get(matrix), Slice):
+                self._dense.setdefault(text)
             return f"{text}.T"
         if text not in self._turned:
             self._turned[text] = self._namer.fresh(f"{text}_T" if text.isidentifier() else "turned")
@@ -361,16 +368,22 @@ class Loop:
 
     def _carry_on(self) -> list[str]:
         """At the end of a turn: what the next one begins with, where it is not there yet."""
-        lines, arrays = [], []
+        lines: list[str] = []
+        vanish: list[tuple[str, Shape]] = []
         for enter, leave in self._scan.carry:
             if enter in self._places.rolled:
-                arrays.append(self._step_text(leave))
+                vanish.append((self._step_text(leave), leave.shape))
                 continue
-            arrays.append(self._step_name(enter))
+            vanish.append((self._step_name(enter), enter.shape))
             if leave not in self._places.kept_in:
                 lines.append(f"{self._step_name(enter)}[...] = {self._step_text(leave)}")
         if self._scan.reverse:  # cotangents vanish; states do not
-            lines += flushing(arrays)
+            calls = []
+            for array, shape in vanish:
+                work = self._scratch(shape, all_t=False)
+                calls.append(f"{array}, {work}")
+                self._free.append(work)
+            lines += flushing(calls)
         return lines
 
 

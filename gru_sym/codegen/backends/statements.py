@@ -103,13 +103,16 @@ def _apart(head: str, items: Sequence[str], tail: str, depth: int) -> list[str]:
     return [f"{head}{opens}", *indented(lines), f"{closes}{tail}"]
 
 
-def flushing(arrays: Sequence[str]) -> list[str]:
+def flushing(arguments: Sequence[str]) -> list[str]:
     """The end of a step of backprop: what has vanished becomes 0; seldom, as that takes a while.
+
+    Args:
+        arguments: of each call of ``flush``.
 
     >>> flushing(["h_bar_t"])
     ['if t % 64 == 0:', '    flush(h_bar_t)']
     """
-    return ["if t % 64 == 0:", *indented([f"flush({array})" for array in arrays])]
+    return ["if t % 64 == 0:", *indented([f"flush({each})" for each in arguments])]
 
 
 def has_operator(text: str) -> bool:

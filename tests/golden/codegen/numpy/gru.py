@@ -37,8 +37,7 @@ from numpy.typing import NDArray
 Array: TypeAlias = NDArray[np.inexact[Any]]
 
 
-# By dtype.char, else 708: exp of it is finite, and the reciprocal of that a normal
-#     number.
+# By dtype.char, else 708: exp is finite there, and its reciprocal a normal number.
 EXP_LIMIT = {"f": 87.0, "F": 87.0}
 
 
@@ -49,10 +48,11 @@ def absolute(a: Array, out: Array | None = None) -> Array:
     return np.multiply(a, np.where(a.real > 0, 1, -1).astype(a.dtype), out=out)
 
 
-def flush(a: Array) -> None:
+def flush(a: Array, work: Array) -> None:
     """0 for subnormal numbers: what vanishes would stay one, and slow some CPUs."""
-    size: Any = np.abs(a)
-    a[size < np.finfo(size.dtype).tiny] = 0
+    np.abs(a, out=work)
+    np.greater_equal(work, np.finfo(a.dtype).tiny, out=work)
+    a *= work
 
 
 def memory(dtype: Any, count: int) -> Callable[..., Array]:
@@ -287,7 +287,7 @@ def backward(
         np.multiply(h_r_bar_t, r_t, out=tmp)
         h_bar_later_t += tmp
         if t % 64 == 0:
-            flush(h_bar_later_t)
+            flush(h_bar_later_t, tmp)
 
     W_z_r_bar = rows(a_z_r_bar).T @ rows(x)
     W_z_bar = W_z_r_bar[:H]

@@ -38,8 +38,7 @@ from numpy.typing import NDArray
 Array: TypeAlias = NDArray[np.inexact[Any]]
 
 
-# By dtype.char, else 708: exp of it is finite, and the reciprocal of that a normal
-#     number.
+# By dtype.char, else 708: exp is finite there, and its reciprocal a normal number.
 EXP_LIMIT = {"f": 87.0, "F": 87.0}
 
 
@@ -50,10 +49,11 @@ def absolute(a: Array, out: Array | None = None) -> Array:
     return np.multiply(a, np.where(a.real > 0, 1, -1).astype(a.dtype), out=out)
 
 
-def flush(a: Array) -> None:
+def flush(a: Array, work: Array) -> None:
     """0 for subnormal numbers: what vanishes would stay one, and slow some CPUs."""
-    size: Any = np.abs(a)
-    a[size < np.finfo(size.dtype).tiny] = 0
+    np.abs(a, out=work)
+    np.greater_equal(work, np.finfo(a.dtype).tiny, out=work)
+    a *= work
 
 
 def memory(dtype: Any, count: int) -> Callable[..., Array]:
@@ -285,7 +285,7 @@ def backward(
         np.multiply(h_next_bar_t, z_t, out=tmp)
         h_bar_later_t += tmp
         if t % 64 == 0:
-            flush(h_bar_later_t)
+            flush(h_bar_later_t, tmp)
 
     a_h_tilde_bar = h_next_bar * dh_next_da_h_tilde
     a_z_r_bar = a_z_a_r_U_h_h_bar[..., : 2 * H]

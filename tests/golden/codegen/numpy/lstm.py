@@ -41,8 +41,7 @@ from numpy.typing import NDArray
 Array: TypeAlias = NDArray[np.inexact[Any]]
 
 
-# By dtype.char, else 708: exp of it is finite, and the reciprocal of that a normal
-#     number.
+# By dtype.char, else 708: exp is finite there, and its reciprocal a normal number.
 EXP_LIMIT = {"f": 87.0, "F": 87.0}
 
 
@@ -53,10 +52,11 @@ def absolute(a: Array, out: Array | None = None) -> Array:
     return np.multiply(a, np.where(a.real > 0, 1, -1).astype(a.dtype), out=out)
 
 
-def flush(a: Array) -> None:
+def flush(a: Array, work: Array) -> None:
     """0 for subnormal numbers: what vanishes would stay one, and slow some CPUs."""
-    size: Any = np.abs(a)
-    a[size < np.finfo(size.dtype).tiny] = 0
+    np.abs(a, out=work)
+    np.greater_equal(work, np.finfo(a.dtype).tiny, out=work)
+    a *= work
 
 
 def memory(dtype: Any, count: int) -> Callable[..., Array]:
@@ -278,8 +278,9 @@ def backward(
     U_i_f_g_o_T = np.ascontiguousarray(U_i_f_g_o.T)
 
     # All arrays, made once.
-    new = memory(dtype, 5 * B * H * (T + 1) + 112)
+    new = memory(dtype, B * H * (5 * T + 6) + 128)
     o_tanh_c_next_slope = new(T, B, H)
+    tmp = new(B, H)
     a_i_f_g_o_bar = new(T, B, 4 * H)
     h_next_bar_t = new(B, H)
     c_next_bar_t = new(B, H)
@@ -329,8 +330,8 @@ def backward(
         np.dot(a_i_f_g_o_bar_t, U_i_f_g_o_T.T, out=h_bar_later_t)
         np.multiply(c_next_bar_total_t, f_t, out=c_bar_later_t)
         if t % 64 == 0:
-            flush(h_bar_later_t)
-            flush(c_bar_later_t)
+            flush(h_bar_later_t, tmp)
+            flush(c_bar_later_t, tmp)
 
     W_i_f_g_o_bar = rows(a_i_f_g_o_bar).T @ rows(x)
     W_i_bar = W_i_f_g_o_bar[:H]

@@ -36,8 +36,7 @@ from numpy.typing import NDArray
 Array: TypeAlias = NDArray[np.inexact[Any]]
 
 
-# By dtype.char, else 708: exp of it is finite, and the reciprocal of that a normal
-#     number.
+# By dtype.char, else 708: exp is finite there, and its reciprocal a normal number.
 EXP_LIMIT = {"f": 87.0, "F": 87.0}
 
 
@@ -48,10 +47,11 @@ def absolute(a: Array, out: Array | None = None) -> Array:
     return np.multiply(a, np.where(a.real > 0, 1, -1).astype(a.dtype), out=out)
 
 
-def flush(a: Array) -> None:
+def flush(a: Array, work: Array) -> None:
     """0 for subnormal numbers: what vanishes would stay one, and slow some CPUs."""
-    size: Any = np.abs(a)
-    a[size < np.finfo(size.dtype).tiny] = 0
+    np.abs(a, out=work)
+    np.greater_equal(work, np.finfo(a.dtype).tiny, out=work)
+    a *= work
 
 
 def memory(dtype: Any, count: int) -> Callable[..., Array]:
@@ -213,7 +213,8 @@ def backward(
     W_f_i_h = np.concatenate((W_f, W_i, W_h))
 
     # All arrays, made once.
-    new = memory(dtype, B * H * (T + 1) + 32)
+    new = memory(dtype, B * H * (T + 2) + 48)
+    tmp = new(B, H)
     h_next_bar = new(T, B, H)
     h_bar_later_t = new(B, H)
 
@@ -226,7 +227,7 @@ def backward(
         np.add(h_bar_later_t, h_bar_up_t, out=h_next_bar_t)
         np.multiply(f_hat_t, h_next_bar_t, out=h_bar_later_t)
         if t % 64 == 0:
-            flush(h_bar_later_t)
+            flush(h_bar_later_t, tmp)
 
     i_hat_bar = h_next_bar * h_tilde
     f_hat_bar = h_next_bar * h
