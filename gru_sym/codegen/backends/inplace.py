@@ -122,7 +122,7 @@ class InPlace:
         self._called(CALLS[name], text, out, shape)
 
     def _called(self, function: str, arg: str, out: str, shape: Shape) -> None:
-        """A line that calls a function, with an array for what lies in between where it has some."""
+        """A line that calls a function, with an array for what lies in between if it needs one."""
         if function not in self._with_work:
             self._lines.append(f"{function}({arg}, out={out})")
             return

@@ -52,8 +52,8 @@ def absolute(a: Array, out: Array | None = None) -> Array:
 def flush(a: Array, work: Array) -> None:
     """0 for subnormal numbers: what vanishes would stay one, and slow some CPUs."""
     np.abs(a, out=work)
-    np.greater_equal(work, np.finfo(a.dtype).tiny, out=work)
-    a *= work
+    np.greater_equal(work, np.finfo(a.real.dtype).tiny, out=work)
+    np.multiply(a, work, out=a)
 
 
 def memory(dtype: Any, count: int) -> Callable[..., Array]:
