@@ -29,7 +29,7 @@ __all__ = [
     "tanh_slope",
 ]
 
-Array: TypeAlias = NDArray[np.inexact[Any]]
+Array: TypeAlias = NDArray[Any]
 
 # By dtype.char, else 708: exp is finite there, and its reciprocal a normal number.
 EXP_LIMIT = {"f": 87.0, "F": 87.0}

@@ -56,7 +56,7 @@ def import_lines(body: Sequence[str]) -> list[str]:
         "import numpy as np",
         "from numpy.typing import NDArray",
         "",
-        "Array: TypeAlias = NDArray[np.inexact[Any]]",
+        "Array: TypeAlias = NDArray[Any]",
     ]
 
 

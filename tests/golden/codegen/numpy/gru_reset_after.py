@@ -35,7 +35,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-Array: TypeAlias = NDArray[np.inexact[Any]]
+Array: TypeAlias = NDArray[Any]
 
 
 # By dtype.char, else 708: exp is finite there, and its reciprocal a normal number.
