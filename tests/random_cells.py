@@ -43,6 +43,7 @@ class Draft:
         params: parameter → its shape as the header has it.
         dims: the dimensions that vectors have.
         states: the states.
+        inputs: the inputs.
     """
 
     rng: Random
@@ -53,6 +54,7 @@ class Draft:
     params: dict[str, str] = field(default_factory=dict)
     dims: list[str] = field(default_factory=list)
     states: dict[str, str] = field(default_factory=dict)
+    inputs: dict[str, str] = field(default_factory=dict)
 
     def likely(self, probability: float) -> bool:
         return self.rng.random() < probability
@@ -174,12 +176,23 @@ class Draft:
     def affine(self, d: Dim) -> str:
         """What is usual: a sum of products, one of them with a state."""
         terms = [self.product(d, 1) for _ in range(self.rng.randint(1, 2))]
+        if self.inputs and self.likely(0.25):
+            terms[0] = self.ahead(d)
         state = self.rng.choice(list(self.states))
         terms.append(f"{self.matrix(d, (self.states[state],), 0)} @ {state}")
         if self.likely(0.5):
             terms.append(self.leaf(d))
         self.rng.shuffle(terms)
         return " + ".join(terms)
+
+    def ahead(self, d: Dim) -> str:
+        """What no state reaches, and a function is applied to."""
+        name = self.rng.choice(list(self.inputs))
+        product = f"{self.matrix(d, (self.inputs[name],), 0)} @ {name}"
+        if self.likely(0.3):
+            product += f" + {self.param('b', *d)}"
+        value = f"{self.rng.choice(ANYWHERE)}({product})"
+        return f"{value} * {self.leaf(d)}" if self.likely(0.2) else value
 
     # -- lines ---------------------------------------------------------------------------------
 
@@ -237,8 +250,8 @@ def _text(draft: Draft) -> str:
     for state, dim in zip("hcm"[: rng.choice((1, 1, 2, 3))], "HCM", strict=False):
         draft.states[state] = dim if draft.likely(0.5) else "H"
     inputs = dict(zip("xu"[: rng.choice((0, 1, 1, 1, 2))], "IK", strict=False))
-    inputs = {name: "H" if draft.likely(0.15) else dim for name, dim in inputs.items()}
-    dims = {**draft.states, **inputs}
+    draft.inputs |= {name: "H" if draft.likely(0.15) else dim for name, dim in inputs.items()}
+    dims = {**draft.states, **draft.inputs}
     draft.vectors |= {name: (dim,) for name, dim in dims.items()}
     draft.dims = [*dict.fromkeys(dims.values()), *(("N",) if draft.likely(0.3) else ())]
     names = rng.sample(NAMES, rng.randint(0, 7))
@@ -254,7 +267,7 @@ def _text(draft: Draft) -> str:
         outputs.append("loss")
     used = set(re.findall(r"\w+", "\n".join(lines)))
     header = {
-        "inputs": [f"{name}({dim})" for name, dim in inputs.items() if name in used],
+        "inputs": [f"{name}({dim})" for name, dim in draft.inputs.items() if name in used],
         "params": [f"{name}({shape})" for name, shape in draft.params.items() if name in used],
         "states": [f"{name}({dim})" for name, dim in draft.states.items()],
         "outputs": outputs,

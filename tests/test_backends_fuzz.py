@@ -212,6 +212,15 @@ FAILED = {
         "# states: h(H)\n# outputs: h0\nh_next = h\nq = W_2 @ h\nh0 = W_4 @ q\n"
         "u = W_5 @ q\ng = W_4 @ q"
     ),
+    "gates added to parts of what is known ahead": (
+        "q = sin(softplus(W_1 @ x) + U_1 @ h)\np = cos(softplus(W_2 @ x) + U_2 @ h)\n"
+        "z = sigmoid(sin(W_3 @ x) + h * p)\nr = sigmoid(cos(W_4 @ x) + h * q)\n"
+        "h_next = z * q + p * r"
+    ),
+    "parts of what is known ahead, in whose place a gate and more is written": (
+        "q = abs(W @ x) + h\nr = tanh(h * h + b)\ng = sigmoid(q * h + abs(V @ x))\n"
+        "h_next = (1 - g) * r + g * tanh(softplus(U @ x) + q * g)"
+    ),
     "a part of a matrix, in a product that the state does not wait for": (
         "# params: W_1(N, H), W_2(N, N), b_3(N), W_7(H, H)\n# states: h(H)\n"
         "q = [W_1, W_2] @ [h, b_3]\nh_next = h\nu = W_7 @ h"

@@ -74,11 +74,10 @@ class Loop:
             self._ask(self._name(enter), enter.shape, all_t=True)
         turn = [f"{self._name(e)}[t] = {self._step_text(e)}" for e in apart]
         turn += [*self._step(), *self._carry_on()]
-        arrays = self._arrays()
-        views = self._views()
-        # Parts of a stack must have their names before values computed ahead are written to them.
-        in_parts = any(v in self._places.parts for v in self._places.over)
-        ordered = [*arrays, *views, *ahead] if in_parts else [*ahead, *arrays, *views]
+        # Values computed ahead are written to parts of stacks, which have their names before that,
+        # unless the stack takes the place of such a value.
+        arrays, (views, later) = self._arrays(), self._views()
+        ordered = [*arrays, *views, *ahead, *self._in_place(), *later]
         turned = [f"{text} = np.ascontiguousarray({text})" for text in self._dense]
         turned += [f"{n} = np.ascontiguousarray({text}.T)" for text, n in self._turned.items()]
         loop = []
@@ -207,9 +206,6 @@ class Loop:
             lines.append(f"{self._name(enter)}, {self._name(leave)} = {a}, {b}")
         for v in places.stored:
             self._ask(self._name(v), v.shape, all_t=True)
-        for v, w in places.over.items():
-            if v not in places.parts:
-                lines.append(f"{self._name(v)} = {self._name(w)}  # in place")
         for v in places.scratch:
             if v in self._varying:
                 self._ask(self._step_name(v), v.shape, all_t=False)
@@ -218,6 +214,14 @@ class Loop:
                 self._ask(self._step_name(enter), enter.shape, all_t=False)
                 lines.append(f"{self._step_name(enter)}[...] = {self._first[enter]}")
         return lines
+
+    def _in_place(self) -> list[str]:
+        """Names for the values that take the place of others."""
+        return [
+            f"{self._name(v)} = {self._name(w)}  # in place"
+            for v, w in self._places.over.items()
+            if v not in self._places.parts
+        ]
 
     @property
     def _both(self) -> dict[Var, str]:
@@ -231,19 +235,25 @@ class Loop:
         over = {v for v in places.over if v not in places.parts}
         return {*places.stored, *over, *rolled}
 
-    def _views(self) -> list[str]:
-        """Parts of stacks: of all steps where they are stored, else of the array for one."""
-        lines = []
+    def _views(self) -> tuple[list[str], list[str]]:
+        """Parts of stacks: of all steps where they are stored, else of the array for one.
+
+        Those of stacks that take the place of other values come second.
+        """
+        first: list[str] = []
+        second: list[str] = []
         used = {*self._bound, *self._wanted, *self._places.over}
         for v, (whole, start, stop) in self._places.parts.items():
             if v not in used:
                 continue
             cut = self.whole.cut(whole.shape[0], start, stop)
-            if self._places.root(v) in self._everywhere():
+            root = self._places.root(v)
+            lines = second if root in self._places.over else first
+            if root in self._everywhere():
                 lines.append(f"{self._name(v)} = {self._name(whole)}[..., {cut}]")
             else:
                 lines.append(f"{self._step_name(v)} = {self._step_name(whole)}[:, {cut}]")
-        return [*lines, *(f"{name} = {text}" for name, text in self._axes.items())]
+        return [*first, *(f"{name} = {text}" for name, text in self._axes.items())], second
 
     # -- a turn --------------------------------------------------------------------------------
 
@@ -369,22 +379,17 @@ class Loop:
     def _carry_on(self) -> list[str]:
         """At the end of a turn: what the next one begins with, where it is not there yet."""
         lines: list[str] = []
-        vanish: list[tuple[str, Shape]] = []
+        calls: list[str] = []
         for enter, leave in self._scan.carry:
-            if enter in self._places.rolled:
-                vanish.append((self._step_text(leave), leave.shape))
-                continue
-            vanish.append((self._step_name(enter), enter.shape))
-            if leave not in self._places.kept_in:
-                lines.append(f"{self._step_name(enter)}[...] = {self._step_text(leave)}")
-        if self._scan.reverse:  # cotangents vanish; states do not
-            calls = []
-            for array, shape in vanish:
-                work = self._scratch(shape, all_t=False)
-                calls.append(f"{array}, {work}")
+            rolled = enter in self._places.rolled
+            array = self._step_text(leave) if rolled else self._step_name(enter)
+            if not rolled and leave not in self._places.kept_in:
+                lines.append(f"{array}[...] = {self._step_text(leave)}")
+            if self._scan.reverse:  # cotangents vanish; states do not
+                work = self._scratch(enter.shape, all_t=False)
                 self._free.append(work)
-            lines += flushing(calls)
-        return lines
+                calls.append(f"{array}, {work}")
+        return [*lines, *(flushing(calls) if calls else [])]
 
 
 def _unsigned(arg: Expr) -> Expr:

@@ -146,22 +146,22 @@ def forward(params: Mapping[str, Array], xs: Array, h0: Array) -> dict[str, Arra
     h_r = new(T, B, H)
     h_tilde = new(T, B, H)
 
+    h_all[0] = h0
+    h, h_next = h_all[:-1], h_all[1:]
+    z = z_r[..., :H]
+    one_minus_z = one_minus_z_r[..., :H]
+    r = z_r[..., H:]
+    one_minus_r = one_minus_z_r[..., H:]
     # a_z_r_x = W_z_r @ x + b_z_r
     np.dot(rows(x), W_z_r.T, out=rows(a_z_r_x))
     a_z_r_x += b_z_r
     # a_h_tilde_x = W_h @ x + b_h
     np.dot(rows(x), W_h.T, out=rows(a_h_tilde_x))
     a_h_tilde_x += b_h
-    h_all[0] = h0
-    h, h_next = h_all[:-1], h_all[1:]
     a_z_r = a_z_r_x  # in place
     a_h_tilde = a_h_tilde_x  # in place
     a_z = a_z_r[..., :H]
-    z = z_r[..., :H]
-    one_minus_z = one_minus_z_r[..., :H]
     a_r = a_z_r[..., H:]
-    r = z_r[..., H:]
-    one_minus_r = one_minus_z_r[..., H:]
 
     for t in range(T):
         a_z_r_t = a_z_r[t]
@@ -252,7 +252,6 @@ def backward(
     h_r_bar_t = new(B, H)
     h_bar_later_t = new(B, H)
 
-    a_h_tilde_bar = dh_next_da_h_tilde  # in place
     h_bar_later_t[...] = 0
     a_z_bar = a_z_r_bar[..., :H]
     a_r_bar = a_z_r_bar[..., H:]
@@ -266,6 +265,7 @@ def backward(
     np.subtract(h_tilde, h, out=a_z_bar)
     a_z_bar *= one_minus_z
     a_z_bar *= z
+    a_h_tilde_bar = dh_next_da_h_tilde  # in place
 
     for t in reversed(range(T)):
         h_bar_up_t = h_bar_up[t]

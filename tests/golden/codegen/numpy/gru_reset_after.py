@@ -148,24 +148,24 @@ def forward(params: Mapping[str, Array], xs: Array, h0: Array) -> dict[str, Arra
     h_tilde = new(T, B, H)
     U_z_r_h_h_t = new(B, 3 * H)
 
+    h_all[0] = h0
+    h, h_next = h_all[:-1], h_all[1:]
+    U_z_r_h_2_t = U_z_r_h_h_t[:, : 2 * H]
+    z = z_r[..., :H]
+    one_minus_z = one_minus_z_r[..., :H]
+    r = z_r[..., H:]
+    one_minus_r = one_minus_z_r[..., H:]
+    U_h_h_2_t = U_z_r_h_h_t[:, 2 * H :]
     # a_z_r_x = W_z_r @ x + b_z_r
     np.dot(rows(x), W_z_r.T, out=rows(a_z_r_x))
     a_z_r_x += b_z_r
     # a_h_tilde_x = W_h @ x + b_h
     np.dot(rows(x), W_h.T, out=rows(a_h_tilde_x))
     a_h_tilde_x += b_h
-    h_all[0] = h0
-    h, h_next = h_all[:-1], h_all[1:]
     a_z_r = a_z_r_x  # in place
     a_h_tilde = a_h_tilde_x  # in place
-    U_z_r_h_2_t = U_z_r_h_h_t[:, : 2 * H]
     a_z = a_z_r[..., :H]
-    z = z_r[..., :H]
-    one_minus_z = one_minus_z_r[..., :H]
     a_r = a_z_r[..., H:]
-    r = z_r[..., H:]
-    one_minus_r = one_minus_z_r[..., H:]
-    U_h_h_2_t = U_z_r_h_h_t[:, 2 * H :]
 
     for t in range(T):
         h_t = h[t]

@@ -158,29 +158,29 @@ def forward(
     tanh_c_next = new(T, B, H)
     U_i_f_o_g_h_t = new(B, 4 * H)
 
+    h_all[0] = h0
+    h, h_next = h_all[:-1], h_all[1:]
+    c_all[0] = c0
+    c, c_next = c_all[:-1], c_all[1:]
+    U_i_f_o_h_t = U_i_f_o_g_h_t[:, : 3 * H]
+    i = i_f_o[..., :H]
+    one_minus_i = one_minus_i_f_o[..., :H]
+    f = i_f_o[..., H : 2 * H]
+    one_minus_f = one_minus_i_f_o[..., H : 2 * H]
+    U_g_h_t = U_i_f_o_g_h_t[:, 3 * H :]
+    o = i_f_o[..., 2 * H :]
+    one_minus_o = one_minus_i_f_o[..., 2 * H :]
     # a_i_f_o_x = W_i_f_o @ x + b_i_f_o
     np.dot(rows(x), W_i_f_o.T, out=rows(a_i_f_o_x))
     a_i_f_o_x += b_i_f_o
     # a_g_x = W_g @ x + b_g
     np.dot(rows(x), W_g.T, out=rows(a_g_x))
     a_g_x += b_g
-    h_all[0] = h0
-    h, h_next = h_all[:-1], h_all[1:]
-    c_all[0] = c0
-    c, c_next = c_all[:-1], c_all[1:]
     a_i_f_o = a_i_f_o_x  # in place
     a_g = a_g_x  # in place
-    U_i_f_o_h_t = U_i_f_o_g_h_t[:, : 3 * H]
     a_i = a_i_f_o[..., :H]
-    i = i_f_o[..., :H]
-    one_minus_i = one_minus_i_f_o[..., :H]
     a_f = a_i_f_o[..., H : 2 * H]
-    f = i_f_o[..., H : 2 * H]
-    one_minus_f = one_minus_i_f_o[..., H : 2 * H]
-    U_g_h_t = U_i_f_o_g_h_t[:, 3 * H :]
     a_o = a_i_f_o[..., 2 * H :]
-    o = i_f_o[..., 2 * H :]
-    one_minus_o = one_minus_i_f_o[..., 2 * H :]
 
     for t in range(T):
         h_t = h[t]

@@ -135,6 +135,8 @@ def forward(params: Mapping[str, Array], xs: Array, h0: Array) -> dict[str, Arra
     h_next_ahead = new(T, B, H)
     h_all = new(T + 1, B, H)
 
+    h_all[0] = h0
+    h, h_next = h_all[:-1], h_all[1:]
     # a_i_f = W_i_f @ x + b_i_f
     np.dot(rows(x), W_i_f.T, out=rows(a_i_f))
     a_i_f += b_i_f
@@ -154,8 +156,6 @@ def forward(params: Mapping[str, Array], xs: Array, h0: Array) -> dict[str, Arra
     sigmoid(f_hat, out=f_hat)
     sigmoid(f_hat_part_3, out=i_hat)
     np.multiply(h_tilde, i_hat, out=h_next_ahead)
-    h_all[0] = h0
-    h, h_next = h_all[:-1], h_all[1:]
 
     for t in range(T):
         h_next_t = h_next[t]
