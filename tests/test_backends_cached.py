@@ -4,6 +4,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,13 @@ def test_the_same_text_is_the_same_module(home: Path) -> None:
     assert len(files(home)) == 2
     assert module.__name__.startswith("gru_sym_a_cell_compiled_")
     assert Path(str(module.__file__)).read_text(encoding="utf-8") == SOURCE
+
+
+def test_no_thread_gets_half_a_module(home: Path) -> None:
+    slow = f"import time\n\ntime.sleep(0.1)\n{SOURCE}"
+    with ThreadPoolExecutor(4) as pool:
+        modules = list(pool.map(lambda _: imported(slow, "slow").answer, range(4)))
+    assert modules == [42] * 4
 
 
 def test_a_file_is_written_once(home: Path) -> None:

@@ -28,7 +28,7 @@ def test_no_identifier_means_two_things() -> None:
     names = ["h", "h_t", "h_all", "x", "xs", "tmp", "np", "I", "h0", "out", "sum"]
     namer = namer_of(*names, reserved=("np", "rows"))
     given = [namer.plain(name) for name in names]
-    given += [namer.plain(size) for size in ("H", "O", "rows")]
+    given += [namer.size(size) for size in ("H", "O", "rows")]
     given += [namer.role("h", form) for form in ("{}_t", "{}_all", "{}0")]
     given += [namer.role("x", "{}s"), namer.fresh("tmp"), namer.fresh("tmp"), namer.fresh("rows")]
     assert len(set(given)) == len(given)
@@ -36,9 +36,14 @@ def test_no_identifier_means_two_things() -> None:
     assert all(name.isidentifier() and name not in taken for name in given)
 
 
+def test_a_size_and_what_we_derive_may_have_one_name() -> None:
+    namer = Namer([Var("x", (("z_bar",),)), Var("z_bar", (H,))], ())
+    assert (namer.size("z_bar"), namer.plain("z_bar")) == ("z_bar", "z_bar_")
+
+
 def test_asked_again_it_says_the_same() -> None:
     namer = namer_of("h", "h_t")
-    assert namer.plain("H") == namer.plain("H") == "H"
+    assert namer.size("H") == namer.size("H") == "H"
     assert namer.role("h", "{}_t") == namer.role("h", "{}_t") == "h_t_2"
 
 
@@ -110,7 +115,7 @@ def test_sizes_are_read_from_arrays(known: str, needed: str) -> None:
     found = arrays()
     exec("\n".join(lines), found)
     for name in needed.split():
-        assert found[namer.plain(name)] == SIZES[name]
+        assert found[namer.size(name)] == SIZES[name]
     assert len(lines) == len(set(lines))
 
 

@@ -39,7 +39,7 @@ INSIDE = {"log": lambda a: abs(a) + 1, "sqrt": abs}
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 @pytest.mark.parametrize("middle", [-300, -4, -0.25, 0, 0.25, 4, 300])
-@pytest.mark.parametrize("radius", [0, 1e-20, 0.5])
+@pytest.mark.parametrize("radius", [0, 1e-20, 0.5, 20])
 def test_the_true_value_is_in_the_ball(
     name: str, middle: float, radius: float, flint: ModuleType, helpers: Any
 ) -> None:
@@ -51,6 +51,15 @@ def test_the_true_value_is_in_the_ball(
         assert found.overlaps(flint.arb(truth, abs(truth) * 1e-50))
     if radius == 0:
         assert found.rel_accuracy_bits() > 110 or found == 0
+
+
+@pytest.mark.parametrize("name", ["sigmoid", "tanh", "tanh_slope"])
+@pytest.mark.parametrize("ball", [(0, 1000), (300, 500), (-300, 500), (0, 1e30), (1, 1)])
+def test_what_is_bounded_stays_so(
+    name: str, ball: tuple[float, float], flint: ModuleType, helpers: Any
+) -> None:
+    found = getattr(helpers, name)(flint.arb(*ball))
+    assert abs(found) < 10
 
 
 def test_a_ball_around_exactly_zero(flint: ModuleType, helpers: Any) -> None:

@@ -6,11 +6,12 @@ cell's text only names go into it, which the grammar keeps to identifiers.
 
 import builtins
 import linecache
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from types import MappingProxyType
+from types import MappingProxyType, ModuleType
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -204,6 +205,8 @@ def _run(source: str, title: str) -> Mapping[str, Any]:
     """Execute a generated module; tracebacks and ``inspect.getsource`` find its text."""
     filename = shown(source, title)
     linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
-    namespace: dict[str, Any] = {"__name__": f"gru_sym.generated.{Path(filename).stem.strip('<>')}"}
-    exec(builtins.compile(source, filename, "exec"), namespace)
-    return namespace
+    module = ModuleType(f"gru_sym.generated.{Path(filename).stem.strip('<>')}")
+    module.__file__ = filename
+    exec(builtins.compile(source, filename, "exec"), vars(module))
+    sys.modules[module.__name__] = module  # where inspect looks for the source of a class
+    return vars(module)

@@ -14,12 +14,15 @@ import sys
 import tempfile
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from types import ModuleType
 
 from gru_sym.atomic import writing
 from gru_sym.errors import DataError
 
 __all__ = ["imported", "shown"]
+
+_ONE_AT_A_TIME = Lock()
 
 
 def imported(source: str, title: str) -> ModuleType:
@@ -30,18 +33,19 @@ def imported(source: str, title: str) -> ModuleType:
         title: what the text is, in words; they become a part of the module's name.
     """
     name = _name(source, title)
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, _file(f"{name}.py", source))
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module  # compiled code is loaded for a module that is known
-        try:
-            spec.loader.exec_module(module)
-        except BaseException:
-            del sys.modules[name]
-            raise
-    return sys.modules[name]
+    with _ONE_AT_A_TIME:  # no thread gets a module that another is still making
+        if name not in sys.modules:
+            spec = importlib.util.spec_from_file_location(name, _file(f"{name}.py", source))
+            assert spec is not None
+            assert spec.loader is not None
+            module = importlib.util.module_from_spec(spec)
+            sys.modules[name] = module  # compiled code is loaded for a module that is known
+            try:
+                spec.loader.exec_module(module)
+            except BaseException:
+                del sys.modules[name]
+                raise
+        return sys.modules[name]
 
 
 def shown(source: str, title: str) -> str:

@@ -124,18 +124,25 @@ def cos(a: arb) -> arb:
 
 
 def tanh(a: arb) -> arb:
-    """The hyperbolic tangent."""
+    """The hyperbolic tangent; of a large ball from its ends, for it grows."""
+    if a.rad() > 1:
+        return tanh(a.lower()).union(tanh(a.upper()))
     return a.tanh()
 
 
 def sigmoid(a: arb) -> arb:
     """1 / (1 + exp(-a)); a occurs once, so that the ball stays small."""
+    if a.rad() > 1:
+        return sigmoid(a.lower()).union(sigmoid(a.upper()))
     return 1 / (1 + (-a).exp())
 
 
 def tanh_slope(a: arb) -> arb:
-    """1 - tanh(a)**2, without cancellation."""
-    return 1 / power(a.cosh(), 2)
+    """1 - tanh(a)**2 as 4 e / (1 + e)**2 with e = exp(-2 |a|), without cancellation."""
+    if a.rad() > 1:
+        return tanh_slope(a.abs_lower()).union(tanh_slope(a.abs_upper()))
+    e = (-2 * abs(a)).exp()
+    return 4 * e / power(1 + e, 2)
 
 
 def softplus(a: arb) -> arb:

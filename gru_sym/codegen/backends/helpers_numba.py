@@ -236,7 +236,7 @@ def exp_parts(x: float) -> tuple[float, float]:
 
 @inlined
 def exp(x: float) -> float:
-    """The exponential."""
+    """The exponential; infinite above 709, 0 below -708."""
     s, p = exp_parts(min(max(x, -708.0), 709.0))
     return 0.0 if x < -708.0 else np.inf if x > 709.0 else s + s * p
 
@@ -267,7 +267,8 @@ def tanh_pair(a: float) -> tuple[float, float]:
     e = s + less
     d = 1.0 / (1.0 + e)
     minus = (less + (s - 1.0)) * d  # -tanh(|a|), exact where x is tiny
-    return (-minus if a > 0.0 else minus), 4.0 * e * (d * d)
+    slope = 0.0 if x < -708.0 else 4.0 * e * (d * d)
+    return (-minus if a > 0.0 else minus), slope
 
 
 @inlined
@@ -318,21 +319,33 @@ def total(a: Array) -> float:
     return found
 
 
+@jit
+def largest(a: Array) -> float:
+    """The largest entry."""
+    found = a[0]
+    for j in range(1, a.shape[0]):
+        found = max(found, a[j])
+    return found
+
+
 @reordered
 def logsumexp(a: Array) -> float:
     """log(sum(exp(a))), with the largest entry taken out of the sum."""
-    top = a[0]
-    for j in range(1, a.shape[0]):
-        top = max(top, a[j])
+    top = largest(a)
     found = 0.0
     for j in range(a.shape[0]):
         found += exp(a[j] - top)
     return top + math.log(found)
 
 
-@jit
+@reordered
 def softmax(a: Array, out: Array) -> None:
-    """Put exp(a) / sum(exp(a)) into out."""
-    below = logsumexp(a)
+    """Put exp(a) / sum(exp(a)) into out, after the largest entry was subtracted."""
+    top = largest(a)
+    found = 0.0
     for j in range(a.shape[0]):
-        out[j] = exp(a[j] - below)
+        e = exp(a[j] - top)
+        out[j] = e
+        found += e
+    for j in range(a.shape[0]):
+        out[j] /= found

@@ -224,7 +224,7 @@ def _run(plan: Plan, face: Interface) -> list[str]:
                 *unpack,
                 *listed("gradients = backward(", ["params", "trajectory", *face.backward], ")", 1),
                 "return (",
-                '    {name: gradients[f"{name}_bar"] for name in params},',
+                '    {name: gradients.get(f"{name}_bar", 0 * p) for name, p in params.items()},',
                 *indented(gradients),
                 ")",
             ]

@@ -154,7 +154,7 @@ class Loop:
             sizes = [self._size(dim) for dim in shape] or ["1"]
             lead = ["T + 1" if rolled else "T"] if all_t else []
             lines.append(f"{name} = new({', '.join([*lead, 'B', *sizes])})")
-            width = sp.Add(*(sp.Symbol(self._namer.plain(n)) for dim in shape for n in dim))
+            width = sp.Add(*(sp.Symbol(self._namer.size(n)) for dim in shape for n in dim))
             total += ((T + 1 if rolled else T) if all_t else 1) * B * (width or 1)
         count = str(sp.factor(total)).replace("*", " * ")
         padding = _PADDING * len(lines)

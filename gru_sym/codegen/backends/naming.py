@@ -26,7 +26,7 @@ def quotable(text: str) -> str:
 
 
 class Namer:
-    """Gives each variable, in each of its roles, an identifier of its own.
+    """Gives each size, and each variable in each of its roles, an identifier of its own.
 
     Args:
         variables: all of a module: a name is kept where Python and the backend allow it.
@@ -35,19 +35,29 @@ class Namer:
 
     def __init__(self, variables: Iterable[Var], reserved: Iterable[str]) -> None:
         taken = RESERVED | set(reserved)
+        variables = list(variables)
+        dims = sorted({name for v in variables for dim in v.shape for name in dim})
+        self._sizes = {name: self._free_form(name, taken) for name in dims}
+        # What we derive may be called as a cell calls a dimension.
+        self._taken = taken | set(self._sizes.values())
         self._plain: dict[str, str] = {}
         for name in dict.fromkeys(str(v.name) for v in variables):
-            self._plain[name] = self._free_form(name, taken)
-        self._taken = taken
+            self._plain[name] = self._free_form(name, self._taken)
         # An argument, which is called after a variable, stands beside what the checks use.
-        self._names = Names((*taken, *self._plain.values(), *_OF_CHECKS))
+        self._names = Names((*self._taken, *self._plain.values(), *_OF_CHECKS))
         self._roles: dict[tuple[str, str], str] = {}
 
     def plain(self, name: str) -> str:
-        """The identifier of a variable, or of a size."""
+        """The identifier of a variable."""
         if name not in self._plain:
             self._plain[name] = self._names.exact(self._free_form(name, self._taken))
         return self._plain[name]
+
+    def size(self, name: str) -> str:
+        """The identifier of the size of a dimension."""
+        if name not in self._sizes:
+            self._sizes[name] = self._names.exact(self._free_form(name, self._taken))
+        return self._sizes[name]
 
     @staticmethod
     def _free_form(name: str, taken: Collection[str]) -> str:
@@ -73,7 +83,7 @@ def dim_text(dim: Dim, namer: Namer) -> str:
     """The size of a dimension: ``2 * H + I``."""
     counts = Counter(dim)
     return " + ".join(
-        f"{n} * {namer.plain(d)}" if n > 1 else namer.plain(d) for d, n in counts.items()
+        f"{n} * {namer.size(d)}" if n > 1 else namer.size(d) for d, n in counts.items()
     )
 
 
@@ -121,7 +131,7 @@ def size_lines(
         if d in done:
             return True
         if d in where:
-            lines.append(f"{namer.plain(d)} = {where[d]}")
+            lines.append(f"{namer.size(d)} = {where[d]}")
             done[d] = None
             return True
         for axis, dim in sums:
@@ -129,8 +139,8 @@ def size_lines(
             if dim.count(d) != 1 or seen & set(others):
                 continue
             if all(find(n, seen | {d}) for n in others):
-                less = "".join(f" - {namer.plain(n)}" for n in others)
-                lines.append(f"{namer.plain(d)} = {axis}{less}")
+                less = "".join(f" - {namer.size(n)}" for n in others)
+                lines.append(f"{namer.size(d)} = {axis}{less}")
                 done[d] = None
                 return True
         return False

@@ -128,7 +128,7 @@ class _Function:
         ]
 
     def _counts(self) -> list[str]:
-        return ["T", "B", *(self.namer.plain(d) for d in self.memory.sizes)]
+        return ["T", "B", *(self.namer.size(d) for d in self.memory.sizes)]
 
     def _arrays(self) -> list[str]:
         return [*self._blocks(), *(self.namer.plain(str(v.name)) for v in self.read)]

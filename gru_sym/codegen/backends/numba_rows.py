@@ -194,7 +194,7 @@ class RowFunction:
 
     def _size(self, size: Size) -> str:
         rows = size.name == ROWS
-        name = self._namer.role(ROWS, "count") if rows else self._namer.plain(str(size.name))
+        name = self._namer.role(ROWS, "count") if rows else self._namer.size(str(size.name))
         return self.sizes.setdefault(str(size.name), name)
 
     # -- what is no loop -----------------------------------------------------------------------

@@ -112,4 +112,4 @@ class Exact:
         if size.name == ROWS:
             return "(T * B)"
         self._use(str(size.name))
-        return self._namer.plain(str(size.name))
+        return self._namer.size(str(size.name))

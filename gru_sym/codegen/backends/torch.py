@@ -57,8 +57,18 @@ _HELPERS = {
 _ONCE = "They can be differentiated once; take plain for second derivatives."
 
 _OWN = (
-    *("torch", "Tensor", "Any", "Callable", "Mapping", "once_differentiable", "PARAMS", "ctx"),
+    *("torch", "Tensor", "Any", "Callable", "Mapping", "PARAMS", "ctx"),
     *("steps", "forward", "backward", "run", "plain", "check", *PARTS, *_HELPERS),
+)
+
+
+ONCE = "run has first derivatives only: take plain"
+_BACKWARD_DOCSTRING = (
+    '"""The gradients of what forward took, in its order.',
+    "",
+    "Raises:",
+    "    RuntimeError: their own gradients are asked for, too.",
+    '"""',
 )
 
 
@@ -193,7 +203,6 @@ def printed(plan: Plan) -> Printed:
         "",
         "import torch",
         "from torch import Tensor",
-        "from torch.autograd.function import once_differentiable",
     ]
     return Printed(imports, [*helpers, *body], _check(plan, face, namer.branch()))
 
@@ -231,11 +240,12 @@ def _function(plan: Plan, face: Interface, name: str) -> list[str]:
                 ),
                 "",
                 "@staticmethod",
-                "@once_differentiable",
                 *listed("def backward(", ["ctx: Any", *ups], ") -> tuple[Tensor | None, ...]:", 1),
                 *indented(
                     [
-                        '"""The gradients of what forward took, in its order."""',
+                        *_BACKWARD_DOCSTRING,
+                        "if torch.is_grad_enabled():  # for create_graph=True",
+                        f'    raise RuntimeError("{ONCE}")',
                         "count = len(PARAMS)",
                         "tensors = ctx.saved_tensors",
                         "params = dict(zip(PARAMS, tensors[:count], strict=True))",
@@ -264,7 +274,8 @@ def _run(plan: Plan, face: Interface, name: str) -> list[str]:
         *indented(
             [
                 *run_docstring(
-                    plan, "They can be differentiated once; take plain for second derivatives."
+                    plan,
+                    "They can be differentiated once; for more, and under torch.func, take plain.",
                 ),
                 *listed(f"return {name}.apply(", given, ")", 1),
             ]

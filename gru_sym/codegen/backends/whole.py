@@ -100,6 +100,7 @@ class Whole:
             if atom.name == ROWS:
                 return "(T * B)"
             self._use(str(atom.name))
+            return self._namer.size(str(atom.name))
         return self._namer.plain(str(atom.name))
 
     def _atom(self, expr: Expr) -> str:

@@ -125,6 +125,8 @@ def outers(lefts: Sequence[Vector], rights: Sequence[Vector]) -> arb_mat:
 
 def sigmoid(a: arb) -> arb:
     """1 / (1 + exp(-a)); a occurs once, so that the ball stays small."""
+    if a.rad() > 1:
+        return sigmoid(a.lower()).union(sigmoid(a.upper()))
     return 1 / (1 + (-a).exp())
 
 

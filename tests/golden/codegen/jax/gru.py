@@ -224,7 +224,7 @@ def _run_backward(residuals: Any, hs_bar: Array) -> tuple[Any, ...]:
     params, trajectory = residuals
     gradients = backward(params, trajectory, hs_bar)
     return (
-        {name: gradients[f"{name}_bar"] for name in params},
+        {name: gradients.get(f"{name}_bar", 0 * p) for name, p in params.items()},
         gradients["x_bar"],
         gradients["h_bar"],
     )

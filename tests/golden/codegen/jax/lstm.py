@@ -286,7 +286,7 @@ def _run_backward(residuals: Any, outputs_bar: tuple[Array, Array]) -> tuple[Any
     hs_bar, cs_bar = outputs_bar
     gradients = backward(params, trajectory, hs_bar, cs_bar)
     return (
-        {name: gradients[f"{name}_bar"] for name in params},
+        {name: gradients.get(f"{name}_bar", 0 * p) for name, p in params.items()},
         gradients["x_bar"],
         gradients["h_bar"],
         gradients["c_bar"],

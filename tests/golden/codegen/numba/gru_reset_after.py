@@ -265,7 +265,8 @@ def tanh_pair(a: float) -> tuple[float, float]:
     e = s + less
     d = 1.0 / (1.0 + e)
     minus = (less + (s - 1.0)) * d  # -tanh(|a|), exact where x is tiny
-    return (-minus if a > 0.0 else minus), 4.0 * e * (d * d)
+    slope = 0.0 if x < -708.0 else 4.0 * e * (d * d)
+    return (-minus if a > 0.0 else minus), slope
 
 
 FEATURES: str = get_host_cpu_features()

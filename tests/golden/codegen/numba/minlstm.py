@@ -245,7 +245,7 @@ def exp_parts(x: float) -> tuple[float, float]:
 
 @inlined
 def exp(x: float) -> float:
-    """The exponential."""
+    """The exponential; infinite above 709, 0 below -708."""
     s, p = exp_parts(min(max(x, -708.0), 709.0))
     return 0.0 if x < -708.0 else np.inf if x > 709.0 else s + s * p
 

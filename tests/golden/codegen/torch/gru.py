@@ -32,7 +32,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 
 def rows(a: Tensor) -> Tensor:
@@ -213,9 +212,14 @@ class Gru(torch.autograd.Function):
         return trajectory["h_next"]
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, hs_bar: Tensor) -> tuple[Tensor | None, ...]:
-        """The gradients of what forward took, in its order."""
+        """The gradients of what forward took, in its order.
+
+        Raises:
+            RuntimeError: their own gradients are asked for, too.
+        """
+        if torch.is_grad_enabled():  # for create_graph=True
+            raise RuntimeError("run has first derivatives only: take plain")
         count = len(PARAMS)
         tensors = ctx.saved_tensors
         params = dict(zip(PARAMS, tensors[:count], strict=True))
@@ -231,7 +235,7 @@ class Gru(torch.autograd.Function):
 def run(params: Mapping[str, Tensor], xs: Tensor, h0: Tensor) -> Tensor:
     """The values at each step of h_next, with gradients by backward.
 
-    They can be differentiated once; take plain for second derivatives.
+    They can be differentiated once; for more, and under torch.func, take plain.
     """
     return Gru.apply(xs, h0, *(params[name] for name in PARAMS))
 
