@@ -78,7 +78,7 @@ class Step:
             self.scratch,
             self.free.append,
             lambda matrix, turned: f"{whole.text(matrix)}{'' if turned else '.T'}",
-            lambda dim, bound: str(sum(SIZES[n] for n in dim[:bound])),
+            whole.cut,
             lambda e: None if variables_of(e) & set(VARYING) else f"({whole.text(e)})",
         )
         if "out" not in self.arrays:
@@ -88,7 +88,7 @@ class Step:
         lines = emit.lines(expr, "out", shape, contiguous=contiguous)
         values = {name: getattr(functions, name) for name in functions.__all__}
         values |= {"np": np, "dtype": float, "T": 3, "B": B}
-        values |= {self.namer.plain(n): count for n, count in SIZES.items()}
+        values |= {self.namer.size(n): count for n, count in SIZES.items()}
         exec("\n".join(lines), values | self.arrays)
         return lines
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gru_sym import cells
+from gru_sym import cells, readout, stack
 from gru_sym.cli import BACKENDS as OFFERED
 from gru_sym.codegen import compile
 from gru_sym.codegen.backends import table
@@ -71,6 +71,14 @@ def test_the_same_text_every_time(backend: str) -> None:
 @backends
 def test_ruff_finds_nothing(backend: str, tmp_path: Path) -> None:
     write_all(backend, tmp_path)
+    for k, cell in enumerate(
+        (
+            stack(cells.gru_reset_after, cells.gru_reset_after),
+            readout(stack(cells.gru, cells.lstm, cells.mgu), loss="mse"),
+        )
+    ):
+        source = module_source(cell, backend)
+        (tmp_path / f"composed_{k}.py").write_text(source, encoding="utf-8")
     project = Path(__file__).parents[1] / "pyproject.toml"
     for command in (
         ("check", "--isolated"),

@@ -53,7 +53,7 @@ def written(expr: Expr, shape: Shape, *, varies: bool) -> tuple[str, set[str]]:
     varying = VARYING | {out} if varies else VARYING
     writer = Writer(GIVEN, GIVEN, CALLS)
     line = Whole(writer, namer, varying, used.add).definition(Definition(out, expr))
-    return line, {namer.plain(name) for name in used}
+    return line, {namer.size(name) for name in used}
 
 
 def computed(expr: Expr, shape: Shape, arrays: dict[Var, Any], *, varies: bool) -> Any:
@@ -61,7 +61,7 @@ def computed(expr: Expr, shape: Shape, arrays: dict[Var, Any], *, varies: bool) 
     namer = Namer(GIVEN, ("np",))
     values: dict[str, Any] = {name: getattr(functions, name) for name in functions.__all__}
     values |= {"np": np, "T": T, "B": B, "dtype": float}
-    values |= {namer.plain(n): SIZES[n] for n in SIZES if namer.plain(n) in used}
+    values |= {namer.size(n): SIZES[n] for n in SIZES if namer.size(n) in used}
     values |= {str(w.name): arrays[w] for w in GIVEN}
     exec(line, values)
     return values["out"]
@@ -209,7 +209,7 @@ def test_the_text_has_the_value(
 
 def test_products_of_all_steps_are_one_product() -> None:
     line, _ = written(MatVec(W, x), H, varies=True)
-    assert line == "out = (rows(x) @ W.T).reshape(T, B, -1)"
+    assert line == "out = steps(rows(x) @ W.T, T, B)"
     line, _ = written(SumT(Outer(u, x, MATRIX)), MATRIX, varies=False)
     assert line == "out = rows(u).T @ rows(x)"
 

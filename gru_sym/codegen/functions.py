@@ -26,6 +26,7 @@ __all__ = [
     "softmax",
     "softplus",
     "step",
+    "steps",
     "tanh_slope",
 ]
 
@@ -61,6 +62,11 @@ def flush(a: Array, work: Array) -> None:
 def rows(a: Array) -> Array:
     """(T, B, n) as T * B rows."""
     return a.reshape(-1, a.shape[-1])
+
+
+def steps(a: Array, T: int, B: int) -> Array:
+    """T * B rows as (T, B, n)."""
+    return a.reshape(T, B, a.shape[-1])
 
 
 def sigmoid(a: Array, out: Array | None = None) -> Array:

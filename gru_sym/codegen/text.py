@@ -16,7 +16,7 @@ from gru_sym.algebra.rules import RULES, Elementwise
 from gru_sym.algebra.show import show
 from gru_sym.errors import UnsupportedError
 
-__all__ = ["Writer", "constants", "decimal", "in_sympy", "number_text", "spaced"]
+__all__ = ["Writer", "constants", "decimal", "in_sympy", "number_text", "python"]
 
 _EXACT = 2**53
 
@@ -122,7 +122,21 @@ class Writer:
                     return tree.Name(written)
             return new
 
-        return spaced(show(tree.transform(self._presenter.expression(plain), change)))
+        return python(tree.transform(self._presenter.expression(plain), change))
+
+
+def python(node: tree.Node) -> str:
+    """A tree as ruff writes it, ``-(x**2)``, ``-(-x)`` and ``x ** (1 / 3)``."""
+
+    def change(_old: tree.Node, new: tree.Node) -> tree.Node:
+        match new:
+            case tree.Neg(arg=tree.Binary(op="**") as power):
+                return tree.Neg(tree.Name(f"({show(power)})"))
+            case tree.Neg(arg=tree.Neg() as negative):
+                return tree.Neg(tree.Name(f"({show(negative)})"))
+        return new
+
+    return spaced(show(tree.transform(node, change)))
 
 
 def spaced(text: str) -> str:

@@ -31,7 +31,7 @@ from gru_sym.codegen.backends.statements import PARTS, assigned, has_operator, l
 from gru_sym.codegen.passes.blocks import Rows, RowSlice
 from gru_sym.codegen.passes.parts import is_varying
 from gru_sym.codegen.schedule import ROWS, sum_inside
-from gru_sym.codegen.text import constants, decimal, number_text, spaced
+from gru_sym.codegen.text import constants, decimal, number_text, python
 from gru_sym.errors import UnsupportedError
 
 __all__ = ["Expressions", "Library"]
@@ -213,7 +213,7 @@ class Expressions:
             written.meet(atom, moves=self.moves(atom))
         found = shown.value if written.knows(shown) else self._presenter.expression(plain)
         made = tree.transform(found, written.change(self._library))
-        return spaced(show(made))
+        return python(made)
 
     def _atom(self, expr: Expr) -> str:
         text = self.text(expr)

@@ -41,7 +41,7 @@ class InPlace:
         scratch: shape → the text of an array for one step that nobody else uses now.
         release: gives such an array back.
         matrix: (matrix, turned) → the text of what a row is multiplied by from the right.
-        offset: (dimension, block number) → the text of the offset where that block begins.
+        cut: (dimension, first block, block after the last) → the text of the slice of these.
         fixed: the text of a value that is the same at each step; None where it is not.
     """
 
@@ -53,7 +53,7 @@ class InPlace:
         scratch: Callable[[Shape], str],
         release: Callable[[str], None],
         matrix: Callable[[Expr, bool], str],
-        offset: Callable[[tuple[str, ...], int], str],
+        cut: Callable[[tuple[str, ...], int, int], str],
         fixed: Callable[[Expr], str | None],
     ) -> None:
         self._fixed = fixed
@@ -61,7 +61,7 @@ class InPlace:
         self._scratch = scratch
         self._release = release
         self._matrix = matrix
-        self._offset = offset
+        self._cut = cut
 
     def lines(self, expr: Expr, out: str, shape: Shape, *, contiguous: bool) -> list[str]:
         """Lines that compute ``expr`` into the array ``out`` of this shape."""
@@ -253,17 +253,16 @@ class InPlace:
             case Concat():
                 at = 0
                 for item, dim in zip(node.operands, node.blocks, strict=True):
-                    start = self._offset(node.shape[0], at)
+                    cut = self._cut(node.shape[0], at, at + len(dim))
                     at += len(dim)
-                    stop = self._offset(node.shape[0], at)
                     value, mine = self._value(item, (dim,))
-                    self._lines.append(f"{out}[..., {start}:{stop}] = {_bare(value)}")
+                    self._lines.append(f"{out}[..., {cut}] = {_bare(value)}")
                     if mine:
                         self._release(value)
             case Slice():
                 value, mine = self._value(node.args[0], node.whole)
-                start, stop = (self._offset(node.whole[0], k) for k in node.bounds)
-                self._lines.append(f"{out}[...] = {value}[..., {start}:{stop}]")
+                cut = self._cut(node.whole[0], *node.bounds)
+                self._lines.append(f"{out}[...] = {value}[..., {cut}]")
                 if mine:
                     self._release(value)
             case Total():

@@ -46,8 +46,9 @@ def _broken(line: str) -> list[str]:
         return _bracket(f"{signature[1]}(", signature[2], f"){signature[3]}", indent)
     assigned = re.match(r"([\w\[\]., ]+? (?:[-+*/@]=|=)|return|assert) ", code)
     head = assigned[0] if assigned else ""
-    tail = "," if code.endswith(",") else ""  # an item of a list
-    return _value(head, code[len(head) : len(code) - len(tail)], tail, indent)
+    if code.endswith(",") and not head:  # an item of a list
+        return _lines_of(code[:-1], ",", indent)
+    return _value(head, code[len(head) :], "", indent)
 
 
 def _comment(code: str, indent: str) -> list[str]:
@@ -63,33 +64,55 @@ def _comment(code: str, indent: str) -> list[str]:
 
 
 def _value(head: str, value: str, tail: str, indent: str) -> list[str]:
-    """``head value tail``, broken inside of value."""
+    """``head value tail``, a statement; brackets may be put around the value."""
     whole = f"{indent}{head}{value}{tail}"
-    if len(whole) <= WIDTH:
+    if len(whole) <= WIDTH or _is_slice(value):
         return [whole]
-    depths = depths_of(value)
+    inner = indent + " " * _STEP
+    operands = _operands(value)
+    if len(items_of(value)) > 1:  # a tuple
+        return _bracket(f"{head}(", value, f"){tail}", indent)
+    ends_open = value[0] in OPENING or value[-1] == ")"
+    if len(operands) == 1 or (len(operands) == 2 and ends_open):
+        found = _in_its_brackets(head, value, tail, indent)
+        if len(found) > 1 and len(found[0]) <= WIDTH:
+            return found
+    if len(operands) == 1 and len(inner + value) > WIDTH:
+        return [whole]
+    return [f"{indent}{head}(", *_lines_of(value, "", inner), f"{indent}){tail}"]
+
+
+def _lines_of(value: str, tail: str, indent: str, head: str = "") -> list[str]:
+    """``head value tail`` within brackets: on one line, or an operand on each."""
+    if len(f"{indent}{head}{value}{tail}") <= WIDTH or _is_slice(value):
+        return [f"{indent}{head}{value}{tail}"]
     if loops := _loops(value):  # within a list: the loops stand below what they repeat
         ends = [*loops[1:], len(value)]
         below = [indent + value[a + 1 : b] for a, b in zip(loops, ends, strict=True)]
-        return [*_value(head, value[: loops[0]], "", indent), *below[:-1], below[-1] + tail]
-    if any(m for m in re.finditer(" : ", value) if not depths[m.start()]):  # a slice
-        return [whole]
-    parts = _operands(value)
-    call = re.fullmatch(r"\((.*)\)(\.\w+\([\w, -]*\))", value)
-    if call and len(parts) == 1:
-        return _bracket(f"{head}(", call[1], f"){call[2]}{tail}", indent)
-    if len(parts) > 1:
-        inner = indent + " " * _STEP
-        lines = [f"{indent}{head}("]
-        for operator, operand in parts:
-            lines += _value(operator, operand, "", inner)
-        return [*lines, f"{indent}){tail}"]
-    start = _last_bracket(value)
-    if start is None:
-        return [whole]
-    return _bracket(
-        f"{head}{value[: start + 1]}", value[start + 1 : -1], f"{value[-1]}{tail}", indent
-    )
+        return [*_lines_of(value[: loops[0]], "", indent), *below[:-1], below[-1] + tail]
+    (_, first), *rest = _operands(value)
+    if not rest:
+        return _in_its_brackets(head, value, tail, indent)
+    lines = _lines_of(first, "", indent, head)
+    for operator, operand in rest[:-1]:
+        lines += _lines_of(operand, "", indent, operator)
+    return [*lines, *_lines_of(rest[-1][1], tail, indent, rest[-1][0])]
+
+
+def _in_its_brackets(head: str, value: str, tail: str, indent: str) -> list[str]:
+    """``head value tail``, broken within the first of its brackets that must be."""
+    if len(f"{indent}{head}{value}{tail}") <= WIDTH:
+        return [f"{indent}{head}{value}{tail}"]
+    depths = depths_of(value)
+    opening = [k for k, char in enumerate(value) if char in OPENING and not depths[k]]
+    for k, start in enumerate(opening):
+        until = opening[k + 1] + 1 if k + 1 < len(opening) else len(value)
+        stop = next(n for n in range(start + 1, len(value)) if not depths[n])
+        if stop > start + 1 and len(f"{indent}{head}{value[:until]}") > WIDTH - len(tail):
+            rest = _in_its_brackets(value[stop], value[stop + 1 :], tail, indent)
+            broken = _bracket(head + value[: start + 1], value[start + 1 : stop], "", indent)
+            return [*broken[:-1], *rest]
+    return [f"{indent}{head}{value}{tail}"]
 
 
 def _bracket(head: str, inside: str, tail: str, indent: str) -> list[str]:
@@ -97,16 +120,22 @@ def _bracket(head: str, inside: str, tail: str, indent: str) -> list[str]:
     inner = indent + " " * _STEP
     items = items_of(inside)
     one = f"{inner}{inside}"
-    if len(one) <= WIDTH:
-        return [f"{indent}{head}", one, f"{indent}{tail}"]
     lines = [f"{indent}{head}"]
-    if re.search(r"(?<![\w\])])\($", head) and items == [inside]:  # they group: a comma would
-        for operator, operand in _operands(inside):  # make a tuple
-            lines += _value(operator, operand, "", inner)
-        return [*lines, f"{indent}{tail}"]
-    for item in items:
-        lines += _value("", item, "" if _loops(item) else ",", inner)
+    grouping = re.search(r"(?<![\w\])])\($", head) and items == [inside]
+    if len(one) <= WIDTH:
+        lines.append(one)
+    elif grouping or head[-1] == "[":  # a comma would make a tuple
+        lines += _lines_of(inside, "", inner)
+    else:
+        for item in items:
+            lines += _lines_of(item, "" if _loops(item) else ",", inner)
     return [*lines, f"{indent}{tail}"]
+
+
+def _is_slice(text: str) -> bool:
+    """Whether it has a colon between its ends, as in ``W[2 * H : 3 * H]`` without the name."""
+    depths = depths_of(text)
+    return any(not depths[m.start()] for m in re.finditer(" : ", text))
 
 
 def _loops(text: str) -> list[int]:
@@ -149,11 +178,3 @@ def _operands(text: str) -> list[tuple[str, str]]:
             found += [(text[a + 1 : a + 3], text[a + 3 : b]) for a, b in itertools.pairwise(bounds)]
             return found
     return [("", text)]
-
-
-def _last_bracket(text: str) -> int | None:
-    """Where the bracket opens that closes at the end of the text."""
-    if not text or text[-1] not in _CLOSING:
-        return None
-    depths = depths_of(text)
-    return max(k for k in range(len(text) - 1) if text[k] in OPENING and depths[k] == depths[-1])

@@ -114,9 +114,6 @@ class Loop:
         self._bound.setdefault(atom)
         return self._step_name(atom)
 
-    def _offset(self, dim: Dim, bound: int) -> str:
-        return "" if bound in (0, len(dim)) else self._size(dim[:bound])
-
     def _size(self, dim: Dim) -> str:
         for name in dim:
             self.sizes.setdefault(name)
@@ -173,7 +170,7 @@ class Loop:
             lambda shape: self._scratch(shape, all_t=True),
             self._free.append,
             lambda matrix, turned: f"{self.whole.text(matrix)}{'' if turned else '.T'}",
-            self._offset,
+            self.whole.cut,
             self._fixed_text,
         )
         in_part = {w: v for w, v in self._under.items() if v in self._places.parts}
@@ -275,7 +272,7 @@ class Loop:
             lambda shape: self._scratch(shape, all_t=False),
             self._free.append,
             self._matrix,
-            self._offset,
+            self.whole.cut,
             self._fixed_text,
         )
         runs = self._runs()

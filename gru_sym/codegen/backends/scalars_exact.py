@@ -10,10 +10,9 @@ from fractions import Fraction
 from gru_sym.algebra import tree
 from gru_sym.algebra.expr import Expr, Size, Var, variables_of
 from gru_sym.algebra.present import Presenter
-from gru_sym.algebra.show import show
 from gru_sym.codegen.backends.naming import Namer
 from gru_sym.codegen.schedule import ROWS
-from gru_sym.codegen.text import constants, spaced
+from gru_sym.codegen.text import constants, python
 
 __all__ = ["Exact"]
 
@@ -106,7 +105,7 @@ class Exact:
                     return tree.Binary("**", exact(left), right)
             return new
 
-        return spaced(show(exact(tree.transform(self._presenter.expression(expr), change))))
+        return python(exact(tree.transform(self._presenter.expression(expr), change)))
 
     def _size(self, size: Size) -> str:
         if size.name == ROWS:

@@ -67,7 +67,7 @@ class Whole:
             if not variables_of(expr):  # a constant would come as a Python number
                 return f"np.asarray({self.text(expr)}, dtype)"
             if varies and shape and self._row_wise(expr):
-                return f"({self._rows_text(expr)}).reshape(T, B, -1)"
+                return f"steps({self._rows_text(expr)}, T, B)"
             return self.text(expr)
         empty = f"np.zeros({self.shape(shape, varies=varies)}, dtype)"
         return empty if expr == 0 else f"{empty} + {self._atom(expr)}"
@@ -179,7 +179,7 @@ class Whole:
             right = right if right.isidentifier() else f"({right})"
             return _times(f"{held}.T" if turned else held, right)
         left, right = self._rows(vector, (m,)), held if turned else f"{held}.T"
-        return _times(left, right) if rows else f"({left} @ {right}).reshape(T, B, -1)"
+        return _times(left, right) if rows else f"steps({left} @ {right}, T, B)"
 
     def _concatenated(self, node: Node) -> str:
         varies = self._moves(node)

@@ -92,6 +92,11 @@ def sigmoid_pair(
     return out, rest
 
 
+def steps(a: Array, T: int, B: int) -> Array:
+    """T * B rows as (T, B, n)."""
+    return a.reshape(T, B, a.shape[-1])
+
+
 def tanh_slope(a: Array, out: Array | None = None, work: Array | None = None) -> Array:
     """1 - tanh(a)**2 as 4 e / (1 + e)**2 with e = exp(-2 |a|), without cancellation."""
     out = np.empty_like(a) if out is None else out
@@ -291,7 +296,7 @@ def backward(
     a_z_r_bar = a_z_a_r_U_h_h_bar[..., : 2 * H]
     W_z_r_bar = rows(a_z_r_bar).T @ rows(x)
     W_z_bar = W_z_r_bar[:H]
-    x_bar = (rows(a_h_tilde_bar) @ W_h + rows(a_z_r_bar) @ W_z_r).reshape(T, B, -1)
+    x_bar = steps(rows(a_h_tilde_bar) @ W_h + rows(a_z_r_bar) @ W_z_r, T, B)
     U_z_r_h_bar = rows(a_z_a_r_U_h_h_bar).T @ rows(h)
     U_z_bar = U_z_r_h_bar[:H]
     b_z_r_hn_bar = rows(a_z_a_r_U_h_h_bar).sum(axis=0)

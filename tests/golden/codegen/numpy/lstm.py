@@ -95,6 +95,11 @@ def sigmoid_pair(
     return out, rest
 
 
+def steps(a: Array, T: int, B: int) -> Array:
+    """T * B rows as (T, B, n)."""
+    return a.reshape(T, B, a.shape[-1])
+
+
 def tanh_slope(a: Array, out: Array | None = None, work: Array | None = None) -> Array:
     """1 - tanh(a)**2 as 4 e / (1 + e)**2 with e = exp(-2 |a|), without cancellation."""
     out = np.empty_like(a) if out is None else out
@@ -335,7 +340,7 @@ def backward(
 
     W_i_f_g_o_bar = rows(a_i_f_g_o_bar).T @ rows(x)
     W_i_bar = W_i_f_g_o_bar[:H]
-    x_bar = (rows(a_i_f_g_o_bar) @ W_i_f_g_o).reshape(T, B, -1)
+    x_bar = steps(rows(a_i_f_g_o_bar) @ W_i_f_g_o, T, B)
     U_i_f_g_o_bar = rows(a_i_f_g_o_bar).T @ rows(h)
     U_i_bar = U_i_f_g_o_bar[:H]
     b_i_f_g_o_bar = rows(a_i_f_g_o_bar).sum(axis=0)

@@ -98,6 +98,11 @@ def softplus(a: Array, out: Array | None = None) -> Array:
     return np.positive(value, out=out)
 
 
+def steps(a: Array, T: int, B: int) -> Array:
+    """T * B rows as (T, B, n)."""
+    return a.reshape(T, B, a.shape[-1])
+
+
 def forward(params: Mapping[str, Array], xs: Array, h0: Array) -> dict[str, Array]:
     """Run the cell over a batch of sequences.
 
@@ -240,7 +245,7 @@ def backward(
     a_f_a_i_h_tilde_bar = np.concatenate((a_f_bar, a_i_bar, h_tilde_bar), axis=-1)
     W_f_i_h_bar = rows(a_f_a_i_h_tilde_bar).T @ rows(x)
     W_f_bar = W_f_i_h_bar[:H]
-    x_bar = (rows(a_f_a_i_h_tilde_bar) @ W_f_i_h).reshape(T, B, -1)
+    x_bar = steps(rows(a_f_a_i_h_tilde_bar) @ W_f_i_h, T, B)
     b_f_i_h_bar = rows(a_f_a_i_h_tilde_bar).sum(axis=0)
     b_f_bar = b_f_i_h_bar[..., :H]
     W_i_bar = W_f_i_h_bar[H : 2 * H]
