@@ -14,6 +14,11 @@ from gru_sym.errors import DataError
 
 __all__ = ["writing"]
 
+_MENDS: dict[int | None, str] = {
+    errno.ENOSPC: "free some space, or write elsewhere",
+    errno.EISDIR: "give the path of a file",
+}
+
 
 @contextmanager
 def writing(out: Path) -> Iterator[BinaryIO]:
@@ -45,7 +50,9 @@ def writing(out: Path) -> Iterator[BinaryIO]:
     except OSError as error:
         raise DataError(
             f"cannot write {out}: {error.strerror or error}",
-            mend="give a path in a directory that exists and can be written",
+            mend=_MENDS.get(
+                error.errno, "give a path in a directory that exists and can be written"
+            ),
         ) from error
 
 

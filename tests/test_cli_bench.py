@@ -72,7 +72,8 @@ def test_table() -> None:
     (head,) = (line for line in lines if "median" in line and "min" in line)
     assert head.split() == ["median", "min", "processor", "first", "call", "ratio", "what"]
     rows = {line.split()[0]: line for line in lines[lines.index(head) + 1 :] if line}
-    assert rows["numpy"].split()[9] == "1"
+    assert rows["generated"].split()[9] == "1"
+    assert rows["generated"].endswith("the numpy code of gru")
     assert rows["hand"].endswith("gru_sym.hand.gru, NumPy written by hand")
 
 
@@ -98,7 +99,7 @@ def test_standard_input() -> None:
         (["gru", "--against", "tosch"], "there is no peer tosch"),
         (["gru", "--against", "hand,,"], "there is no peer"),
         (["lstm", "--against", "hand"], "nobody has written backprop by hand for lstm"),
-        (["gru", "--backend", "nunpy"], "there is no backend nunpy"),
+        (["gru", "--backend", "nunpy"], "'nunpy' is not one of 'numpy', 'numba'"),
         (["gru", "--threads", "0"], "0 is not in the range"),
         (["gru", "--dtype", "float16"], "'float16' is not one of"),
         (["gru1000"], "there is no built-in cell and no file `gru1000`"),

@@ -43,6 +43,17 @@ def test_a_file_that_runs(tmp_path: Path) -> None:
     assert "U_z_bar  relative error" in run.stdout
 
 
+def test_the_equations_are_not_written_over(tmp_path: Path) -> None:
+    path = tmp_path / "my.cell"
+    path.write_text(text := "h_next = tanh(W @ x + U @ h)\n", encoding="utf-8")
+    (tmp_path / "link").symlink_to(path)
+    for out in (path, tmp_path / "link"):
+        result = gru_sym(path, "-o", out)
+        assert result.exit_code == 2
+        assert "is the file of the cell itself" in result.stderr
+    assert path.read_text(encoding="utf-8") == text
+
+
 def test_json() -> None:
     document = json.loads(gru_sym("gru", "--json").stdout)
     assert document.keys() == {"cell", "backend", "out", "source"}

@@ -7,7 +7,9 @@ import subprocess
 import sys
 import traceback
 import warnings
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -19,7 +21,7 @@ from gru_sym import cells, weights
 from gru_sym.algebra.expr import Var
 from gru_sym.cells import Cell
 from gru_sym.codegen import BACKENDS, Compiled, compile
-from gru_sym.errors import NamingError, UnsupportedError
+from gru_sym.errors import DataError, NamingError, UnsupportedError
 
 Arrays = dict[str, np.ndarray]
 
@@ -372,6 +374,52 @@ def test_source_reads_and_is_found(rng: np.random.Generator) -> None:
     with pytest.raises(KeyError) as caught:
         run.functions["forward"](drawn.params, drawn.inputs["x"], drawn.states["h"])
     assert 'np.asarray(params["W_z"], dtype)' in "".join(traceback.format_exception(caught.value))
+
+
+def test_the_source_of_a_class_is_found(torch: ModuleType) -> None:
+    run = compile(cells.gru, "torch")
+    assert inspect.getsource(run.functions["Gru"]).startswith("class Gru(torch.autograd.Function):")
+
+
+def test_gradients_are_apart(rng: np.random.Generator) -> None:
+    """No gradient lies in the memory of another, or of a cotangent that was given."""
+    for text in (
+        "# inputs: x(H), y(H)\n# states: h(H)\nh_next = tanh(U @ h) + x + y",
+        "# inputs: x(H), y(H)\n# outputs: o\nh_next = tanh(U @ h) + y\no = x",
+    ):
+        cell = Cell.parse(text)
+        xs = {name: rng.normal(size=(4, 2, 3)) for name in "xy"}
+        ups = {name: rng.normal(size=(4, 2, 3)) for name in ("h", "o")[: 1 + len(cell.extra)]}
+        _, found = compile(cell).gradients({"U": np.eye(3)}, xs, None, ups)
+        arrays = [*found.values(), *ups.values()]
+        for k, array in enumerate(arrays):
+            assert not any(np.shares_memory(array, other) for other in arrays[:k])
+
+
+@pytest.mark.parametrize("backend", ["mpmath", "numba"])
+def test_types_that_a_backend_does_not_take(backend: str, peer: Callable[[str], Any]) -> None:
+    if backend == "numba":
+        peer("numba")
+    run = compile(cells.rnn, backend)
+    params = {"W_h": np.ones((3, 2)), "U_h": np.eye(3), "b_h": np.zeros(3)}
+    for dtype in (np.longdouble, np.complex128):
+        with pytest.raises(DataError, match=f"{backend} takes float32 and float64"):
+            run.forward(params, np.ones((2, 1, 2), dtype))
+
+
+def test_no_steps_and_no_sequences() -> None:
+    """``compile`` refuses them; the module of NumPy gives empty arrays, and 0 for parameters."""
+    run = compile(cells.gru)
+    shapes = {v.name: [{"H": 3, "I": 2}[d] for (d,) in v.shape] for v in cells.gru.params}
+    params = {name: np.ones(shape) for name, shape in shapes.items()}
+    for steps, batch in ((0, 2), (3, 0)):
+        trajectory = run.functions["forward"](
+            params, np.ones((steps, batch, 2)), np.ones((batch, 3))
+        )
+        found = run.functions["backward"](params, trajectory, np.ones((steps, batch, 3)))
+        assert found["x_bar"].shape == (steps, batch, 2)
+        assert all(found[f"{name}_bar"].shape == a.shape for name, a in params.items())
+        assert not any(found[f"{name}_bar"].any() for name in params)
 
 
 def test_an_error_that_nobody_catches_shows_the_source() -> None:

@@ -59,6 +59,8 @@ class Step:
         self.shapes: dict[str, Shape] = {}
 
     def name(self, atom: Var | Size) -> str:
+        if isinstance(atom, Size):
+            return self.namer.size(str(atom.name))
         return "out" if atom == self.over else self.namer.plain(str(atom.name))
 
     def scratch(self, shape: Shape) -> str:

@@ -61,6 +61,13 @@ def test_products_with_one_vector() -> None:
     assert text_of(forward.step).startswith("U_V_h = MatVec(U_V, h); U_h")
 
 
+def test_a_product_that_is_subtracted_is_stacked_too() -> None:
+    text = "f = softplus(-(W @ x + U @ h))\nh_next = f * h + tanh(V @ x + M @ h)"
+    forward, _ = scans_of(text, *PASSES, stack)
+    products = {node for d in forward.step for node in d.expr.atoms(MatVec)}
+    assert {str(node) for node in products} == {"MatVec(U_M, h)"}
+
+
 def test_adjoint_sums_and_sums_over_time() -> None:
     text = "z = sigmoid(W @ x + U @ h)\nr = sigmoid(V @ x + M @ h)\nh_next = z * h + r"
     _, backward = scans_of(text, *PASSES, stack)

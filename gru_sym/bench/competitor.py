@@ -119,7 +119,7 @@ def one_thread_xla() -> list[str]:
     if "jax" in sys.modules:
         return ["jax was imported before, and keeps the threads that it has"]
     os.environ["XLA_FLAGS"] = f"{flags} {XLA_ONE_THREAD}".strip()
-    return [f"XLA_FLAGS={XLA_ONE_THREAD} was set before jax was imported"]
+    return [f"jax runs with XLA_FLAGS={XLA_ONE_THREAD}, so that it has one thread, too"]
 
 
 def ours(problem: Problem, backend: str, folder: Path) -> Competitor:

@@ -17,6 +17,8 @@ from gru_sym.errors import DataError
 
 __all__ = [
     "DTYPES",
+    "FEW",
+    "USUAL",
     "Array",
     "Problem",
     "Size",
@@ -63,6 +65,11 @@ class Size(NamedTuple):
 
     def __str__(self) -> str:
         return ", ".join(f"{name} = {n}" for name, n in zip("IHBT", self, strict=True))
+
+
+USUAL = Size(32, 32, 16, 100)
+FEW = Size(4, 4, 2, 10)
+"""What is measured where nobody says: the latter of what computes number by number."""
 
 
 @dataclass(frozen=True, eq=False)

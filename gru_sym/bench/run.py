@@ -15,8 +15,9 @@ from gru_sym.bench.competitor import Competitor, one_thread_xla, ours
 from gru_sym.bench.machine import Machine, this_machine
 from gru_sym.bench.measure import Timing, library, limited, measure
 from gru_sym.bench.peers import PEERS, available, check_known, peer
-from gru_sym.bench.problem import Array, Size, input_dimensions, problem
+from gru_sym.bench.problem import FEW, USUAL, Array, Size, input_dimensions, problem
 from gru_sym.cells.equations import Cell
+from gru_sym.codegen.backends.table import backend_of
 
 __all__ = ["Benchmark", "Opponent", "bench", "disagreement"]
 
@@ -99,7 +100,7 @@ class Benchmark:
 
 def bench(
     cell: Cell,
-    size: Size,
+    size: Size | None = None,
     *,
     backend: str = "numpy",
     dtype: str = "float64",
@@ -111,7 +112,8 @@ def bench(
 
     Args:
         cell: any cell.
-        size: I, H, B and T.
+        size: I, H, B and T; None for 32, 32, 16, 100, or 4, 4, 2, 10 of a backend that computes
+            number by number.
         backend: of the generated code.
         dtype: ``float32`` or ``float64``.
         threads: how many threads the libraries may use.
@@ -128,6 +130,8 @@ def bench(
     wanted = None if against is None else list(dict.fromkeys(against))
     check_known(wanted or ())
     library("threadpoolctl", "measuring")
+    if size is None:
+        size = FEW if backend_of(backend).any_precision else USUAL
     task = problem(cell, size, dtype)
     notes = _about_sizes(cell, task.dims, size)
     with tempfile.TemporaryDirectory(prefix="gru_sym_") as place, ExitStack() as stack:

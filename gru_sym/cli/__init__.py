@@ -11,15 +11,12 @@ from gru_sym import __version__
 from gru_sym.cli import output
 from gru_sym.cli.bench import bench_command
 from gru_sym.cli.ending import Commands
-from gru_sym.cli.source import load_cell, once, read, reading
+from gru_sym.cli.source import BACKENDS, apart, load_cell, once, read, reading
 
 __all__ = ["KINDS", "main"]
 
 KINDS = ("vjp", "jvp", "jacobian", "bptt", "hvp")
 """As :data:`gru_sym.derive.describe.KINDS`, which would load SymPy."""
-
-BACKENDS = ("numpy", "numba", "torch", "jax", "mpmath", "arb")
-"""As :data:`gru_sym.codegen.backends.table.BACKENDS`, which would load SymPy."""
 
 FALSE = 1
 """The exit status where a claim is false, or could not be proved."""
@@ -201,6 +198,7 @@ def _codegen(cell: str, backend: str, out: str | None, as_json: bool) -> None:
     source = module_source(found, backend)
     out = None if out == "-" else out
     if out is not None:
+        apart(cell, out)
         from gru_sym.atomic import writing
 
         with writing(Path(out)) as file:

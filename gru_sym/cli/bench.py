@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gru_sym.cli import output
+from gru_sym.cli.source import BACKENDS
 
 if TYPE_CHECKING:
     from gru_sym.bench import Benchmark, Timing
@@ -26,13 +27,18 @@ NOTHING = "none"
     ),
 )
 @click.argument("cell")
-@click.option("--backend", default="numpy", show_default=True, help="What the code is made for.")
+@click.option(
+    "--backend",
+    type=click.Choice(BACKENDS),
+    default="numpy",
+    show_default=True,
+    help="What the code is made for.",
+)
 @click.option(
     "--size",
-    default="32,32,16,100",
-    show_default=True,
     metavar="I,H,B,T",
-    help="Entries of the input and of the state, sequences, steps.",
+    help="Entries of the input and of the state, sequences, steps.  "
+    "[default: 32,32,16,100; 4,4,2,10 for mpmath and arb]",
 )
 @click.option(
     "--dtype",
@@ -58,7 +64,7 @@ NOTHING = "none"
 def bench_command(
     cell: str,
     backend: str,
-    size: str,
+    size: str | None,
     dtype: str,
     threads: int,
     against: str | None,
@@ -74,7 +80,7 @@ def bench_command(
     from gru_sym.bench import Size, bench
     from gru_sym.cli.source import load_cell
 
-    sizes = Size.parse(size)
+    sizes = None if size is None else Size.parse(size)
     peers = None if against is None else [name.strip() for name in against.split(",")]
     found = bench(
         load_cell(cell),
@@ -113,7 +119,8 @@ def _print(found: "Benchmark") -> None:
     for column in ("median", "min", "processor", "first call", "ratio"):
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("what")
-    table.add_row(found.backend, *_cells(found.timing), "1", f"the code made for {found.cell}")
+    made = f"the {found.backend} code of {found.cell}"
+    table.add_row("generated", *_cells(found.timing), "1", made)
     for name, each in found.against.items():
         table.add_row(name, *_cells(each.timing), f"{each.ratio:.3g}", each.what)
     console.print()
@@ -125,7 +132,7 @@ def _print(found: "Benchmark") -> None:
         for line in captured.get().splitlines():
             click.echo(line.rstrip())
     console.print()
-    console.print(f"ratio: the median in those of {found.backend}", style="dim", soft_wrap=True)
+    console.print("ratio: the median in those of the generated code", style="dim", soft_wrap=True)
     for note in found.notes:
         console.print(f"note: {note}", style="dim", soft_wrap=True)
 

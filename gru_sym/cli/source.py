@@ -14,7 +14,10 @@ from gru_sym.errors import DataError, TextError
 if TYPE_CHECKING:
     from gru_sym.cells.equations import Cell
 
-__all__ = ["LONGEST_TEXT", "load_cell", "once", "read", "reading"]
+__all__ = ["BACKENDS", "LONGEST_TEXT", "apart", "load_cell", "once", "read", "reading"]
+
+BACKENDS = ("numpy", "numba", "torch", "jax", "mpmath", "arb")
+"""As :data:`gru_sym.codegen.backends.table.BACKENDS`, which would load SymPy."""
 
 LONGEST_TEXT = 4 * 100_000
 """Bytes that are read of a text: one more than this is refused by the parser in any encoding."""
@@ -65,6 +68,16 @@ def reading(source: str) -> Iterator[None]:
         if error.place is not None:
             error.add_note("standard input" if source == "-" else source)
         raise
+
+
+def apart(source: str, out: str) -> None:
+    """Raise where what is written would take the place of the cell that it is made from."""
+    from gru_sym.cells import names
+
+    if source in names() or not (Path(source).exists() and Path(out).exists()):
+        return
+    if Path(source).samefile(out):
+        raise DataError(f"{out} is the file of the cell itself", mend="write to another file")
 
 
 def once(*sources: str | None) -> None:

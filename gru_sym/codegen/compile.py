@@ -72,10 +72,10 @@ class Compiled:
         """
         given = check_forward(self.cell, params, xs, h0)
         row = self._row
-        if given.dtype.kind not in row.kinds:
+        if given.dtype.char not in row.types:
             raise DataError(
-                f"the backend {row.name} computes with real numbers, the arrays are {given.dtype}",
-                mend="give real arrays, or use the backend numpy",
+                f"the backend {row.name} takes float32 and float64, the arrays are {given.dtype}",
+                mend="give such arrays, or use the backend numpy",
             )
         with row.precision(given.dtype):
             inputs = [row.native(given.values[str(v.name)]) for v in self.cell.inputs] or [given.T]

@@ -41,6 +41,8 @@ def _broken(line: str) -> list[str]:
     code = line.lstrip()
     if code.startswith("#"):
         return _comment(code, indent)
+    if depths_of(f"{code} ")[-1]:  # a part of a statement that was broken before
+        return [line]
     signature = re.fullmatch(r"(def \w+)\((.*)\)( -> .*:)", code)
     if signature:
         return _bracket(f"{signature[1]}(", signature[2], f"){signature[3]}", indent)

@@ -43,7 +43,8 @@ class Backend:
         passes: applied to both Scans, in order.
         printed: prints a plan: imports, functions, and the check that the module runs on itself.
         checked: how the module checks itself, a sentence.
-        kinds: the kinds of NumPy arrays that ``compile`` hands to it: ``f`` real, ``c`` complex.
+        types: the types of NumPy arrays that ``compile`` hands to it, as their characters.
+        any_precision: whether it computes number by number, with as many digits as are asked for.
         native: a NumPy array → what the module takes.
         array: what the module gives → a NumPy array.
         precision: the arrays' type → the context in which the module keeps it.
@@ -57,7 +58,8 @@ class Backend:
     passes: tuple[Pass, ...]
     printed: Callable[[Plan], Printed]
     checked: str
-    kinds: str = "f"
+    types: str = "fd"
+    any_precision: bool = False
     native: Callable[[Any], Any] = np.asarray
     array: Callable[[Any], Any] = np.asarray
     precision: Callable[[Any], AbstractContextManager[Any]] = nullcontext
@@ -73,7 +75,7 @@ _TABLE = (
         (compose, defer, hoist, stack, inline),
         numpy_backend.printed,
         "Run this file to hold every gradient against the complex step.",
-        kinds="fc",
+        types="fdgFDG",
     ),
     Backend(
         "numba",
@@ -118,6 +120,7 @@ _TABLE = (
         "Arrays are nested lists of int, float, str or mpf; mpmath.mp.dps says how many digits "
         "count. Run this file to hold every gradient against differences at 60 digits.",
         native=scalars.native,
+        any_precision=True,
     ),
     Backend(
         "arb",
@@ -130,6 +133,7 @@ _TABLE = (
         "true value, and flint.ctx.dps says how many digits count. Run this file to hold every "
         "gradient against differences at 60 digits.",
         native=scalars.native,
+        any_precision=True,
     ),
 )
 

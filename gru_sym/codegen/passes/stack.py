@@ -206,15 +206,12 @@ class _Stacker:
 
     def _products(self, lines: list[Definition]) -> None:
         """Products of fixed matrices with one vector: parts of one product."""
-        for vector in dict.fromkeys(
-            node.args[1] for d in lines for node in _terms(d.expr) if isinstance(node, MatVec)
-        ):
+        for vector in dict.fromkeys(node.args[1] for d in lines for node in _products_of(d.expr)):
             found = dict.fromkeys(
                 node
                 for d in lines
-                for node in _terms(d.expr)
-                if isinstance(node, MatVec)
-                and node.args[1] == vector
+                for node in _products_of(d.expr)
+                if node.args[1] == vector
                 and isinstance(node.args[0], Var)
                 and self._fixed(node.args[0])
             )
@@ -370,6 +367,11 @@ def _merged(expr: Expr) -> Expr:
 
 def _terms(expr: Expr) -> tuple[Expr, ...]:
     return sp.Add.make_args(expr)
+
+
+def _products_of(expr: Expr) -> list[MatVec]:
+    """The products that a sum is made of, whatever number stands before them."""
+    return [node for t in _terms(expr) if isinstance(node := t.as_coeff_Mul()[1], MatVec)]
 
 
 def _unsigned(expr: Expr) -> Expr:
