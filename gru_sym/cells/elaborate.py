@@ -167,7 +167,7 @@ class _Elaboration:
             if kind in {"state", "input"} and len(shape) != 1:
                 raise UnsupportedError(
                     f"the {kind} `{name}` is not a vector",
-                    mend="declare it as a vector; one of size 1 is a number",
+                    mend=f"declare it as a vector, `{name}(D)`; `sum({name})` is a number",
                     place=place,
                     source=self.source,
                 )
