@@ -50,7 +50,7 @@ def _broken(line: str) -> list[str]:
     head = assigned[0] if assigned else ""
     if code.endswith(",") and not head:  # an item of a list
         return _lines_of(code[:-1], ",", indent)
-    return _value(head, code[len(head) :], "", indent)
+    return _value(head, code[len(head) :], indent)
 
 
 def _comment(code: str, indent: str) -> list[str]:
@@ -65,23 +65,23 @@ def _comment(code: str, indent: str) -> list[str]:
     return [*found, line]
 
 
-def _value(head: str, value: str, tail: str, indent: str) -> list[str]:
-    """``head value tail``, a statement; brackets may be put around the value."""
-    whole = f"{indent}{head}{value}{tail}"
+def _value(head: str, value: str, indent: str) -> list[str]:
+    """``head value``, a statement; brackets may be put around the value."""
+    whole = f"{indent}{head}{value}"
     if len(whole) <= WIDTH or _is_slice(value):
         return [whole]
     inner = indent + " " * _STEP
     operands = _operands(value)
     if len(items_of(value)) > 1:  # a tuple
-        return _bracket(f"{head}(", value, f"){tail}", indent)
+        return _bracket(f"{head}(", value, ")", indent)
     ends_open = value[0] in OPENING or value[-1] == ")"
     if len(operands) == 1 or (len(operands) == 2 and ends_open):
-        found = _in_its_brackets(head, value, tail, indent)
+        found = _in_its_brackets(head, value, "", indent)
         if len(found) > 1 and len(found[0]) <= WIDTH:
             return found
     if len(operands) == 1 and len(inner + value) > WIDTH:
         return [whole]
-    return [f"{indent}{head}(", *_lines_of(value, "", inner), f"{indent}){tail}"]
+    return [f"{indent}{head}(", *_lines_of(value, "", inner), f"{indent})"]
 
 
 def _lines_of(value: str, tail: str, indent: str, head: str = "") -> list[str]:
