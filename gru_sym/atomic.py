@@ -35,7 +35,7 @@ def writing(out: Path) -> Iterator[BinaryIO]:
             with out.open("wb") as stream:
                 yield stream
             return
-        target = out.resolve() if out.is_symlink() else out
+        target = _followed(out)
         mode = _mode(target)
         descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
         try:
@@ -54,6 +54,14 @@ def writing(out: Path) -> Iterator[BinaryIO]:
                 error.errno, "give a path in a directory that exists and can be written"
             ),
         ) from error
+
+
+def _followed(path: Path) -> Path:
+    """The file that a link leads to."""
+    try:
+        return path.resolve() if path.is_symlink() else path
+    except RuntimeError as error:  # in a circle: an OSError from Python 3.13 on
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP)) from error
 
 
 def _mode(path: Path) -> int:

@@ -54,12 +54,22 @@ def test_the_true_value_is_in_the_ball(
 
 
 @pytest.mark.parametrize("name", ["sigmoid", "tanh", "tanh_slope"])
-@pytest.mark.parametrize("ball", [(0, 1000), (300, 500), (-300, 500), (0, 1e30), (1, 1)])
+@pytest.mark.parametrize(
+    "ball",
+    [(0, 1000), (300, 500), (-300, 500), (0, 1e30), (1, 1), (0, 0.5), (0.1, 0.9), (0, 9e-4)],
+)
 def test_what_is_bounded_stays_so(
     name: str, ball: tuple[float, float], flint: ModuleType, helpers: Any
 ) -> None:
     found = getattr(helpers, name)(flint.arb(*ball))
-    assert abs(found) < 10
+    assert abs(found) < 2
+
+
+def test_softplus_of_a_large_ball(flint: ModuleType, helpers: Any) -> None:
+    found = helpers.softplus(flint.arb(0, 1000))
+    assert found.contains(0)
+    assert found.contains(1000)
+    assert abs(found) < 1001
 
 
 def test_a_ball_around_exactly_zero(flint: ModuleType, helpers: Any) -> None:

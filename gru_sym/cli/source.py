@@ -3,7 +3,7 @@
 import errno
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -74,9 +74,11 @@ def apart(source: str, out: str) -> None:
     """Raise where what is written would take the place of the cell that it is made from."""
     from gru_sym.cells import names
 
-    if source in names() or not (Path(source).exists() and Path(out).exists()):
-        return
-    if Path(source).samefile(out):
+    same = False
+    if source != "-" and source not in names():
+        with suppress(OSError, RuntimeError):  # what cannot be found is not the same
+            same = Path(out).is_file() and Path(source).samefile(out)
+    if same:
         raise DataError(f"{out} is the file of the cell itself", mend="write to another file")
 
 

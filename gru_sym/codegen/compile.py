@@ -204,8 +204,11 @@ def compile(cell: Cell, backend: str = "numpy") -> Compiled:
 def _run(source: str, title: str) -> Mapping[str, Any]:
     """Execute a generated module; tracebacks and ``inspect.getsource`` find its text."""
     filename = shown(source, title)
+    name = f"gru_sym.generated.{Path(filename).stem.strip('<>')}"
+    if name in sys.modules:  # the name is made from the text
+        return vars(sys.modules[name])
     linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
-    module = ModuleType(f"gru_sym.generated.{Path(filename).stem.strip('<>')}")
+    module = ModuleType(name)
     module.__file__ = filename
     exec(builtins.compile(source, filename, "exec"), vars(module))
     sys.modules[module.__name__] = module  # where inspect looks for the source of a class

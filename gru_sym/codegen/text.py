@@ -126,14 +126,14 @@ class Writer:
 
 
 def python(node: tree.Node) -> str:
-    """A tree as ruff writes it, ``-(x**2)``, ``-(-x)`` and ``x ** (1 / 3)``."""
+    """A tree as ruff writes it, ``-(x**2)`` and ``x ** (1 / 3)``; ``x`` for ``--x``."""
 
     def change(_old: tree.Node, new: tree.Node) -> tree.Node:
         match new:
             case tree.Neg(arg=tree.Binary(op="**") as power):
                 return tree.Neg(tree.Name(f"({show(power)})"))
-            case tree.Neg(arg=tree.Neg() as negative):
-                return tree.Neg(tree.Name(f"({show(negative)})"))
+            case tree.Neg(arg=tree.Neg(arg=value)):
+                return value
         return new
 
     return spaced(show(tree.transform(node, change)))

@@ -137,21 +137,24 @@ def power(a: arb, n: int) -> arb:
 
 def tanh(a: arb) -> arb:
     """The hyperbolic tangent; of a large ball from its ends, for it grows."""
-    if a.rad() > 1:
+    if a.rad() > 1e-3:
         return tanh(a.lower()).union(tanh(a.upper()))
     return a.tanh()
 
 
 def sigmoid(a: arb) -> arb:
-    """1 / (1 + exp(-a)); a occurs once, so that the ball stays small."""
-    if a.rad() > 1:
+    """1 / (1 + exp(-a)); of a large ball from its ends, for it grows."""
+    if a.rad() > 1e-3:
         return sigmoid(a.lower()).union(sigmoid(a.upper()))
     return 1 / (1 + (-a).exp())
 
 
 def tanh_slope(a: arb) -> arb:
-    """1 - tanh(a)**2 as 4 e / (1 + e)**2 with e = exp(-2 |a|), without cancellation."""
-    if a.rad() > 1:
+    """1 - tanh(a)**2 as 4 e / (1 + e)**2 with e = exp(-2 |a|), without cancellation.
+
+    Of a large ball from its ends: it falls as |a| grows.
+    """
+    if a.rad() > 1e-3:
         return tanh_slope(a.abs_lower()).union(tanh_slope(a.abs_upper()))
     e = (-2 * abs(a)).exp()
     return 4 * e / power(1 + e, 2)

@@ -127,14 +127,16 @@ def outers(lefts: Sequence[Vector], rights: Sequence[Vector]) -> arb_mat:
 
 
 def sigmoid(a: arb) -> arb:
-    """1 / (1 + exp(-a)); a occurs once, so that the ball stays small."""
-    if a.rad() > 1:
+    """1 / (1 + exp(-a)); of a large ball from its ends, for it grows."""
+    if a.rad() > 1e-3:
         return sigmoid(a.lower()).union(sigmoid(a.upper()))
     return 1 / (1 + (-a).exp())
 
 
 def softplus(a: arb) -> arb:
     """log(1 + exp(a)), or what equals it, a + log(1 + exp(-a)), where a is positive."""
+    if a.rad() > 1e-3:
+        return softplus(a.lower()).union(softplus(a.upper()))
     if a.mid() > 0:
         return a + (-a).exp().log1p()
     return a.exp().log1p()

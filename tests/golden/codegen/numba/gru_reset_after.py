@@ -55,8 +55,7 @@ OPTIONS: Any = {
 jit: Decorator = njit(**OPTIONS)
 # What is called from Python is compiled once, and kept on disk with all that it calls.
 cached: Decorator = njit(**OPTIONS, cache=True)
-INLINED: Any = OPTIONS | {"no_cpython_wrapper": True, "forceinline": True}
-inlined: Decorator = njit(**INLINED)
+inlined: Decorator = njit(**OPTIONS, forceinline=True)
 # Its text takes the place of the call: it is not compiled for each kind of arrays.
 macro: Decorator = njit(inline="always")
 intrinsics: Decorator = intrinsic
