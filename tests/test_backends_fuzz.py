@@ -1,8 +1,13 @@
 """Random cells: the generated code of all backends against the meaning of their equations."""
 
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
+from random import Random
 from types import ModuleType
 from typing import Any
 
@@ -15,7 +20,9 @@ from gru_sym.cells import Cell
 from gru_sym.codegen import compile as compiled
 from gru_sym.codegen.backends.table import BACKENDS, module_source
 from gru_sym.codegen.plan import plan
+from gru_sym.errors import TextError
 from tests.plain_numba import interpreted
+from tests.random_cells import random_text
 from tests.reference import Arrays, Case, assert_close, case_of, cell_of, parsed, reasonable
 from tests.scans import both, holds
 
@@ -180,6 +187,34 @@ def test_passes_are_proved_on_random_cells(seed: int) -> None:
         for old, new in zip(scans, after, strict=True):
             holds(old, new)
         scans = after
+
+
+REAL = {
+    "z": "update_gate",
+    "r": "reset_gate_of_layer_two",
+    "f": "forget_gate_of_layer_two",
+    "h": "context_vector",
+    "c": "memory_of_the_cell",
+    "x": "observation",
+}
+"""Names as long as people make them."""
+
+
+@pytest.mark.parametrize("names", [{}, REAL], ids=["short", "long"])
+def test_ruff_leaves_the_modules_as_they_are(names: dict[str, str], tmp_path: Path) -> None:
+    pattern = re.compile(rf"\b({'|'.join(REAL)})(_next)?\b")
+    for seed in range(25):
+        text = random_text(Random(seed))
+        with suppress(TextError):  # shapes that contradict each other
+            cell = Cell.parse(pattern.sub(lambda m: names.get(m[1], m[1]) + (m[2] or ""), text))
+            for backend in BACKENDS:
+                path = tmp_path / f"cell_{seed}_{backend}.py"
+                path.write_text(module_source(cell, backend), encoding="utf-8")
+    assert len(list(tmp_path.iterdir())) > 20 * len(BACKENDS)
+    for command in (("check", "--quiet"), ("format", "--diff", "--quiet")):
+        line = [sys.executable, "-m", "ruff", *command, "--isolated", "--no-cache", str(tmp_path)]
+        run = subprocess.run(line, capture_output=True, encoding="utf-8", check=False)
+        assert run.returncode == 0, run.stdout
 
 
 # -- cells that once failed --------------------------------------------------------------------

@@ -21,19 +21,23 @@ def indented(lines: list[str], by: int = 1) -> list[str]:
 
 def tidy(lines: list[str]) -> str:
     """Lines as a module's text."""
-    quoted = False
+    quoted, depth = False, 0
     found: list[str] = []
     for line in lines:
         within = quoted
         if line.count('"""') % 2:
             quoted = not quoted
         within = within or quoted or line.lstrip().startswith('"""')
-        found += [line] if within else _broken(line)
+        if within or line.lstrip().startswith("#"):
+            found += [line] if within else _broken(line)
+            continue
+        found += _broken(line, within_brackets=depth > 0)
+        depth += depths_of(f"{line} ")[-1]
     text = "\n".join(found) + "\n"
     return re.sub(r"(?m)\n\n(\n+)(?=    )", "\n\n", text)  # one empty line within a function
 
 
-def _broken(line: str) -> list[str]:
+def _broken(line: str, *, within_brackets: bool = False) -> list[str]:
     """A line in parts of at most :data:`WIDTH` columns, where that can be."""
     if len(line) <= WIDTH:
         return [line]
@@ -48,8 +52,9 @@ def _broken(line: str) -> list[str]:
         return _bracket(f"{signature[1]}(", signature[2], f"){signature[3]}", indent)
     assigned = re.match(r"([\w\[\]., ]+? (?:[-+*/@]=|=)|return|assert) ", code)
     head = assigned[0] if assigned else ""
-    if code.endswith(",") and not head:  # an item of a list
-        return _lines_of(code[:-1], ",", indent)
+    if within_brackets:
+        item = code.removesuffix(",")
+        return _lines_of(item, code[len(item) :], indent)
     return _value(head, code[len(head) :], indent)
 
 
@@ -71,6 +76,11 @@ def _value(head: str, value: str, indent: str) -> list[str]:
     if len(whole) <= WIDTH or _is_slice(value):
         return [whole]
     inner = indent + " " * _STEP
+    until = next((k + 1 for k, char in enumerate(value) if char in OPENING), len(value))
+    targets = items_of(head.removesuffix(" = "))
+    if len(targets) > 1 and len(f"{indent}{head}{value[:until]}") > WIDTH:
+        lines = [f"{indent}(", *(f"{inner}{target}," for target in targets)]
+        return [*lines, *_value(") = ", value, indent)]
     operands = _operands(value)
     if len(items_of(value)) > 1:  # a tuple
         return _bracket(f"{head}(", value, ")", indent)
@@ -107,6 +117,9 @@ def _in_its_brackets(head: str, value: str, tail: str, indent: str) -> list[str]
         return [f"{indent}{head}{value}{tail}"]
     depths = depths_of(value)
     opening = [k for k, char in enumerate(value) if char in OPENING and not depths[k]]
+    if re.fullmatch(r"\w+(\[[^\[\]]*\])+", value):  # the last subscript that may be
+        fits = [k for k in opening if len(f"{indent}{head}{value[: k + 1]}") <= WIDTH]
+        opening = fits[-1:] or opening[:1]
     for k, start in enumerate(opening):
         until = opening[k + 1] + 1 if k + 1 < len(opening) else len(value)
         stop = next(n for n in range(start + 1, len(value)) if not depths[n])
@@ -123,8 +136,9 @@ def _bracket(head: str, inside: str, tail: str, indent: str) -> list[str]:
     items = items_of(inside)
     one = f"{inner}{inside}"
     lines = [f"{indent}{head}"]
-    grouping = re.search(r"(?<![\w\])])\($", head) and items == [inside]
-    if len(one) <= WIDTH:
+    display = re.search(r"(?<![\w\])])[(\[]$", head)
+    grouping = display and head[-1] == "(" and items == [inside]
+    if len(one) <= WIDTH and not (display and len(items) > 1):
         lines.append(one)
     elif grouping or head[-1] == "[":  # a comma would make a tuple
         lines += _lines_of(inside, "", inner)

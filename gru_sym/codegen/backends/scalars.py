@@ -170,12 +170,9 @@ class _Function:
             return f"{argument} = [[{matrix} for p in step] for step in {argument}]"
         return f"{argument} = sequences({argument}, T, B, {self.entries.size(shape[0])})"
 
-    def read(self, var: Var, values: str, key: str = "") -> list[str]:
+    def read(self, var: Var, values: str, key: str = "") -> str:
         """Read a value of one step and sequence, from an argument or from what it has of a name."""
-        line = f"{self.kept(var)} = {values}{key}[t][{self.b}]"
-        if 8 + len(line) <= WIDTH or not key:
-            return [line]
-        return [f"{self.kept(var)} = {values}[", f"    {key[1:-1]}", f"][t][{self.b}]"]
+        return f"{self.kept(var)} = {values}{key}[t][{self.b}]"
 
     def kept(self, var: Var) -> str:
         """A value as it is kept for one step and sequence, and as it is read again."""
@@ -243,7 +240,7 @@ class _Forward(_Function):
 
     def _turn(self) -> list[str]:
         """One step of one sequence."""
-        lines = [line for v, a in self.face.inputs for line in self.read(v, a)]
+        lines = [self.read(v, a) for v, a in self.face.inputs]
         lines += [f"{self.name(e)} = {self.now(e)}[{self.b}]" for e, _ in self.scan.carry]
         lines += self.statements(self.loop.body, 8)
         for enter, leave in self.scan.carry:
@@ -313,10 +310,10 @@ class _Backward(_Function):
         lines: list[str] = []
         for v in self._stored:
             if v in varying:
-                lines += self.read(v, "trajectory", f'["{v.name}"]')
+                lines.append(self.read(v, "trajectory", f'["{v.name}"]'))
         for _, v, argument in self.face.ups:
             if v in self._used:
-                lines += self.read(v, argument)
+                lines.append(self.read(v, argument))
         for enter, leave in carry:
             if enter in self._used:
                 lines.append(f"{self.name(enter)} = {self.now(leave)}[{self.b}]")

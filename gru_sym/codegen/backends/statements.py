@@ -34,7 +34,10 @@ def listed(head: str, items: Sequence[str], tail: str, depth: int) -> list[str]:
     '('
     """
     whole = f"{head}{', '.join(items)}{tail}"
-    return [whole] if _fits(whole, depth) or not items else _apart(head, items, tail, depth)
+    alone = len(items) == 1 and not head.endswith(tuple(OPENING))
+    if _fits(whole, depth) or not items or alone:
+        return [whole]
+    return _apart(head, items, tail, depth)
 
 
 def dictionary(head: str, items: Mapping[str, str]) -> list[str]:
@@ -83,7 +86,8 @@ def assigned(name: str, text: str, depth: int) -> list[str]:
     power = re.fullmatch(r"(\(.*\)) \*\* (\d[\d.]*)", text)
     if power and _bracketed(power[1]):
         return [*assigned(name, power[1][1:-1], depth), f"{name} = {name}**{power[2]}"]
-    if call := re.fullmatch(r"([\w.]+\()(.*)\)", text):
+    call = re.fullmatch(r"([\w.]+\()(.*)\)", text)
+    if call and _bracketed(text[call.end(1) - 1 :]):
         return listed(f"{name} = {call[1]}", items_of(call[2]), ")", depth)
     return [f"{name} = {text}"]
 
