@@ -127,11 +127,11 @@ def test_the_text_computes_the_lines() -> None:
     ran(function(lines, places(*given), {u, v, m_sum}), given)
     want = gates(before[x])[0] - before[m]
     mean = want.sum() / 4
-    assert np.allclose(given[y], want, rtol=1e-14)
-    assert np.allclose(given[t], mean, rtol=1e-14)
-    assert np.allclose(given[z], np.tanh(want) * mean + before[u], rtol=1e-14)
-    assert np.allclose(given[v], before[v] + given[z], rtol=1e-14)
-    assert np.allclose(given[m_sum], before[m_sum] + mean, rtol=1e-14)
+    assert np.allclose(given[y], want, rtol=1e-14, atol=0)
+    assert np.allclose(given[t], mean, rtol=1e-14, atol=0)
+    assert np.allclose(given[z], np.tanh(want) * mean + before[u], rtol=1e-14, atol=0)
+    assert np.allclose(given[v], before[v] + given[z], rtol=1e-14, atol=0)
+    assert np.allclose(given[m_sum], before[m_sum] + mean, rtol=1e-14, atol=0)
 
 
 @pytest.mark.parametrize("turn", [1, -1])
@@ -142,8 +142,8 @@ def test_one_exponential_for_a_gate_and_its_complement(turn: int) -> None:
     text = "\n".join(row.lines(""))
     assert [text.count(f"{name}(") for name in ("sigmoid_pair", "tanh_pair")] == [1, 1]
     ran(row, given)
-    assert np.allclose([given[y], given[z]], gates(given[x]), rtol=1e-14)
-    assert np.allclose([given[u], given[v]], slopes(given[w]), rtol=1e-14)
+    assert np.allclose([given[y], given[z]], gates(given[x]), rtol=1e-14, atol=0)
+    assert np.allclose([given[u], given[v]], slopes(given[w]), rtol=1e-14, atol=0)
 
 
 def test_what_is_written_over_is_read_first() -> None:

@@ -17,7 +17,7 @@ from gru_sym.errors import DataError
 
 __all__ = [
     "DTYPES",
-    "FEW",
+    "SMALL",
     "USUAL",
     "Array",
     "Problem",
@@ -68,8 +68,10 @@ class Size(NamedTuple):
 
 
 USUAL = Size(32, 32, 16, 100)
-FEW = Size(4, 4, 2, 10)
-"""What is measured where nobody says: the latter of what computes number by number."""
+"""What is measured where nobody says."""
+
+SMALL = Size(4, 4, 2, 10)
+"""The same, of a backend that computes number by number."""
 
 
 @dataclass(frozen=True, eq=False)

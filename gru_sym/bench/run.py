@@ -15,7 +15,7 @@ from gru_sym.bench.competitor import Competitor, one_thread_xla, ours
 from gru_sym.bench.machine import Machine, this_machine
 from gru_sym.bench.measure import Timing, library, limited, measure
 from gru_sym.bench.peers import PEERS, available, check_known, peer
-from gru_sym.bench.problem import FEW, USUAL, Array, Size, input_dimensions, problem
+from gru_sym.bench.problem import SMALL, USUAL, Array, Size, input_dimensions, problem
 from gru_sym.cells.equations import Cell
 from gru_sym.codegen.backends.table import backend_of
 
@@ -131,7 +131,7 @@ def bench(
     check_known(wanted or ())
     library("threadpoolctl", "measuring")
     if size is None:
-        size = FEW if backend_of(backend).any_precision else USUAL
+        size = SMALL if backend_of(backend).any_precision else USUAL
     task = problem(cell, size, dtype)
     notes = _about_sizes(cell, task.dims, size)
     with tempfile.TemporaryDirectory(prefix="gru_sym_") as place, ExitStack() as stack:

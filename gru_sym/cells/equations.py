@@ -14,7 +14,10 @@ from gru_sym.cells.parse import parse
 from gru_sym.cells.show import show_document, show_equations
 from gru_sym.errors import CellSyntaxError, DataError
 
-__all__ = ["Cell"]
+__all__ = ["UNNAMED", "Cell"]
+
+UNNAMED = "cell"
+"""What a cell is called that nobody gave a name."""
 
 
 @dataclass(frozen=True)
@@ -40,10 +43,10 @@ class Cell:
     inputs: tuple[Var, ...]
     params: tuple[Var, ...]
     extra: tuple[Var, ...]
-    name: str = field(default="cell", compare=False)
+    name: str = field(default=UNNAMED, compare=False)
 
     @classmethod
-    def parse(cls, text: str | bytes, *, name: str = "cell") -> "Cell":
+    def parse(cls, text: str | bytes, *, name: str = UNNAMED) -> "Cell":
         """Make a cell from a text of equations.
 
         Args:
@@ -62,7 +65,7 @@ class Cell:
         return cls.of(parse(text), name=name)
 
     @classmethod
-    def of(cls, document: tree.Document, *, name: str = "cell") -> "Cell":
+    def of(cls, document: tree.Document, *, name: str = UNNAMED) -> "Cell":
         """Make a cell from a parsed text."""
         parts = elaborate(document)
         return cls(

@@ -11,7 +11,7 @@ from gru_sym import __version__
 from gru_sym.cli import output
 from gru_sym.cli.bench import bench_command
 from gru_sym.cli.ending import Commands
-from gru_sym.cli.source import BACKENDS, apart, load_cell, once, read, reading
+from gru_sym.cli.source import BACKENDS, check_apart, load_cell, once, read, reading
 
 __all__ = ["KINDS", "main"]
 
@@ -198,7 +198,7 @@ def _codegen(cell: str, backend: str, out: str | None, as_json: bool) -> None:
     source = module_source(found, backend)
     out = None if out == "-" else out
     if out is not None:
-        apart(cell, out)
+        check_apart(cell, out)
         from gru_sym.atomic import writing
 
         with writing(Path(out)) as file:

@@ -14,7 +14,7 @@ from gru_sym.errors import DataError, TextError
 if TYPE_CHECKING:
     from gru_sym.cells.equations import Cell
 
-__all__ = ["BACKENDS", "LONGEST_TEXT", "apart", "load_cell", "once", "read", "reading"]
+__all__ = ["BACKENDS", "LONGEST_TEXT", "check_apart", "load_cell", "once", "read", "reading"]
 
 BACKENDS = ("numpy", "numba", "torch", "jax", "mpmath", "arb")
 """As :data:`gru_sym.codegen.backends.table.BACKENDS`, which would load SymPy."""
@@ -27,6 +27,7 @@ def load_cell(source: str) -> "Cell":
     """The cell that an argument names: built in, in a file, or on standard input."""
     from gru_sym.cells import Cell, names
     from gru_sym.cells import cell as builtin
+    from gru_sym.cells.equations import UNNAMED
     from gru_sym.cells.naming import did_you_mean
 
     if source in names():
@@ -44,7 +45,7 @@ def load_cell(source: str) -> "Cell":
             mend=f"{hint} The built-in cells are {', '.join(names())}".lstrip(),
         ) from None
     with reading(source):
-        return Cell.parse(text, name="cell" if source == "-" else Path(source).stem)
+        return Cell.parse(text, name=UNNAMED if source == "-" else Path(source).stem)
 
 
 def read(source: str) -> bytes:
@@ -70,7 +71,7 @@ def reading(source: str) -> Iterator[None]:
         raise
 
 
-def apart(source: str, out: str) -> None:
+def check_apart(source: str, out: str) -> None:
     """Raise where what is written would take the place of the cell that it is made from."""
     from gru_sym.cells import names
 

@@ -25,7 +25,7 @@ from gru_sym.algebra.poly import TooLargeError
 from gru_sym.algebra.present import Presenter
 from gru_sym.algebra.program import Definition, Program, Scan
 from gru_sym.algebra.show import show_definition
-from gru_sym.cells.equations import Cell
+from gru_sym.cells.equations import UNNAMED, Cell
 from gru_sym.cells.network import Network
 from gru_sym.derive.bptt import bptt, later_of, up_of
 from gru_sym.derive.vjp import BAR, TOTAL, cotangent_of, total_of, vjp
@@ -61,7 +61,7 @@ def prove_vjp(cell: Cell | Network) -> Proof:
         )
     step = prove_step(cell, vjp(cell))
     sequence = prove_scan(cell, bptt(cell))
-    name = f" of {cell.name}" if cell.name != "cell" else ""
+    name = f" of {cell.name}" if cell.name != UNNAMED else ""
     return Proof(
         f"the gradients{name} are right for all sizes and every sequence length",
         (*step.parts, *sequence.parts),

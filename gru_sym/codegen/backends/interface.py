@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from gru_sym import __version__
 from gru_sym.algebra.expr import Shape, Var
 from gru_sym.algebra.show import wrapped
-from gru_sym.cells.equations import Cell
+from gru_sym.cells.equations import UNNAMED, Cell
 from gru_sym.codegen.backends.layout import WIDTH
 from gru_sym.codegen.backends.naming import Namer, quotable
 from gru_sym.codegen.plan import Plan
@@ -27,9 +27,6 @@ __all__ = [
     "module_docstring",
     "shape_text",
 ]
-
-
-_UNNAMED = "cell"  # as Cell.parse calls what has no name
 
 
 @dataclass(frozen=True)
@@ -100,7 +97,7 @@ def module_docstring(plan: Plan, backend: str, check: str) -> list[str]:
     """The module's docstring: the equations, every shape, and how it checks itself."""
     cell = plan.cell
     name = quotable(cell.name)
-    called = "A cell" if name == _UNNAMED else f"The cell {name}"
+    called = "A cell" if cell.name == UNNAMED else f"The cell {name}"
     title = f"{quotable(cell.title).rstrip('.')} ({name})" if cell.title else called
     lines = textwrap.wrap(f"{title}: forward, and backward through time.", WIDTH - 3)
     about = []

@@ -154,10 +154,12 @@ def _backward(plan: Plan, face: Interface, writer: Writer, namer: Namer) -> list
     known += [(f'params["{v.name}"]', v.shape, 0) for v in cell.params]
     head += size_lines(loop.sizes, known, namer)
     last = {str(leave.name): loop.last(enter, leave) for enter, leave in scan.carry}
-    same = {d.var for d in scan.after if isinstance(d.expr, Var)}  # as another: a copy of its own
-    bars = {name: (plain(bar := cotangent_of(v)), bar in same) for v, name in face.gradients}
-    copied = {name: f"{bar}.copy()" if alias else bar for name, (bar, alias) in bars.items()}
-    found = {name: last.get(name) or bar for name, bar in copied.items()}
+    same = {d.var for d in scan.after if isinstance(d.expr, Var)}  # as another value
+
+    def gradient(bar: Var) -> str:  # no two lie in one array
+        return f"{plain(bar)}.copy()" if bar in same else plain(bar)
+
+    found = {name: last.get(name) or gradient(cotangent_of(v)) for v, name in face.gradients}
     args = ["params: Mapping[str, Array]", "trajectory: Mapping[str, Array]"]
     args += [f"{a}: Array" for *_, a in face.ups]
     return [

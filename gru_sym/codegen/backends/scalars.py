@@ -5,6 +5,7 @@ parameters are products of matrices after it.
 """
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -112,7 +113,7 @@ def printed(plan: Plan, numbers: Numbers) -> Printed:
     return Printed(imports, [*helpers, *body], check)
 
 
-class _Function:
+class _Function(ABC):
     """What forward and backward share: a loop over steps and sequences."""
 
     def __init__(
@@ -130,9 +131,9 @@ class _Function:
         self.b = next(b for b in ("b", "n", "s", "k", "q") if namer.fresh(b) == b)
 
     @property
+    @abstractmethod
     def wanted(self) -> set[Var]:
         """What the function returns, beside what it carries."""
-        raise NotImplementedError
 
     def _presenter(self) -> Presenter:
         """The order of a reader, in which a transposed matrix stands beside the matrix."""
