@@ -110,9 +110,9 @@ def _print(found: "Benchmark") -> None:
         *found.machine.lines,
     ]
     for line in lines:
-        console.print(line, soft_wrap=True)
+        console.print(line)
     if found.machine.hint:
-        console.print(f"hint: {found.machine.hint}", style="yellow", soft_wrap=True)
+        console.print(f"hint: {found.machine.hint}", style="yellow")
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     table.add_column("", style="cyan", no_wrap=True)
@@ -132,9 +132,9 @@ def _print(found: "Benchmark") -> None:
         for line in captured.get().splitlines():
             click.echo(line.rstrip())
     console.print()
-    console.print("ratio: the median in those of the generated code", style="dim", soft_wrap=True)
+    console.print("ratio: the median in those of the generated code", style="dim")
     for note in found.notes:
-        console.print(f"note: {note}", style="dim", soft_wrap=True)
+        console.print(f"note: {note}", style="dim")
 
 
 def _cells(timing: "Timing") -> list[str]:
