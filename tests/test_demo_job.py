@@ -20,7 +20,7 @@ from gru_sym.demo import FILES, TOLERANCE, DemoResult, job, run
 from gru_sym.errors import DataError
 from gru_sym.hand import gru_reset_after
 from gru_sym.prove.result import Proof, Proved, Unproved
-from gru_sym.verify import relative_error
+from gru_sym.verification.relative import relative_error
 
 HERE = Path(__file__).parent
 DATA = Path(weights.__file__).parents[1] / "data"

@@ -3,8 +3,8 @@
 import pytest
 
 from gru_sym import cells
-from gru_sym.bench.recognise import counterparts
 from gru_sym.cells import Cell
+from gru_sym.prove.recognise import counterparts
 
 RENAMED = """
 n      = bn + V @ s

@@ -18,12 +18,12 @@ from gru_sym import hand
 from gru_sym.bench.competitor import Competitor, arguments, held, load, named
 from gru_sym.bench.measure import library
 from gru_sym.bench.problem import Array, Problem
-from gru_sym.bench.recognise import counterparts
 from gru_sym.cells import builtin
 from gru_sym.cells.naming import did_you_mean
 from gru_sym.codegen.backends.table import module_source
 from gru_sym.derive.vjp import BAR
 from gru_sym.errors import GruSymError, UnsupportedError
+from gru_sym.prove.recognise import counterparts
 from gru_sym.weights.layout import LAYOUTS, Layout
 
 __all__ = ["PEERS", "available", "check_known", "peer", "torch_network"]

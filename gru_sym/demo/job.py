@@ -29,7 +29,8 @@ from gru_sym.demo.result import WINDOW, Check, DemoResult
 from gru_sym.derive import describe
 from gru_sym.hand import gru_reset_after as hand
 from gru_sym.prove.vjp import prove_vjp
-from gru_sym.verify import compare, complex_step
+from gru_sym.verification.complex_step import complex_step
+from gru_sym.verification.relative import compare
 
 __all__ = ["run"]
 

@@ -1,0 +1,1 @@
+"""Gradients held against what shares nothing with them."""
