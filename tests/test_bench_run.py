@@ -49,7 +49,7 @@ def test_single_precision() -> None:
 def test_all_that_can_run_here(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
     monkeypatch.setitem(sys.modules, "jax", None)
-    found = quick(cells.lstm, against=None)
+    found = quick(cells.mgu, against=None)
     assert dict(found.against) == {}
     absent = [note for note in found.notes if note.startswith("not compared with")]
     assert [note.split()[3] for note in absent] == ["torch:", "jax:", "hand:"]
@@ -92,8 +92,8 @@ def test_errors(monkeypatch: pytest.MonkeyPatch) -> None:
         quick(cells.gru, against=["keras"])
     with pytest.raises(UnsupportedError, match="no backend fortran"):
         quick(cells.gru, backend="fortran")
-    with pytest.raises(UnsupportedError, match="by hand for rnn"):
-        quick(cells.rnn)
+    with pytest.raises(UnsupportedError, match="by hand for mgu"):
+        quick(cells.mgu)
     with pytest.raises(DataError, match="0 threads"):
         quick(cells.gru, threads=0)
     with pytest.raises(DataError, match="memory"):

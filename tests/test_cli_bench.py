@@ -53,6 +53,12 @@ def test_json() -> None:
     assert hand["ratio"] == hand["seconds"]["median"] / found["seconds"]["median"]
 
 
+def test_json_of_two_states_against_backprop_by_hand() -> None:
+    hand = json_of("lstm", *SIZE, "--against", "hand")["against"]["hand"]
+    assert hand["what"] == "gru_sym.hand.lstm, NumPy written by hand"
+    assert hand["error"] < 1e-12
+
+
 def test_json_against_a_network_of_torch(torch: ModuleType) -> None:
     found = json_of("gru_reset_after", *SIZE, "--against", "torch, hand", "--dtype", "float32")
     assert list(found["against"]) == ["torch", "hand"]
@@ -98,7 +104,7 @@ def test_standard_input() -> None:
         (["gru", "--size", "99999999,99999999,99,99"], "more than half of the memory"),
         (["gru", "--against", "tosch"], "there is no peer tosch"),
         (["gru", "--against", "hand,,"], "there is no peer"),
-        (["lstm", "--against", "hand"], "nobody has written backprop by hand for lstm"),
+        (["mgu", "--against", "hand"], "nobody has written backprop by hand for mgu"),
         (["gru", "--backend", "nunpy"], "'nunpy' is not one of 'numpy', 'numba'"),
         (["gru", "--threads", "0"], "0 is not in the range"),
         (["gru", "--dtype", "float16"], "'float16' is not one of"),

@@ -1,5 +1,6 @@
 """Generated code against complex step, against backprop by hand and against PyTorch."""
 
+import importlib
 import inspect
 import linecache
 import math
@@ -15,8 +16,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-import gru_sym.hand.gru
-import gru_sym.hand.gru_reset_after
 from gru_sym import cells, weights
 from gru_sym.algebra.expr import Var
 from gru_sym.cells import Cell
@@ -254,15 +253,18 @@ def test_one_sequence_is_a_batch_of_one(cell: Cell, rng: np.random.Generator) ->
         assert relative_error(total, grads[name]) < 1e-12
 
 
-@pytest.mark.parametrize("name", ["gru", "gru_reset_after"])
+@pytest.mark.parametrize("name", ["rnn", "lstm", "gru", "gru_keep", "gru_reset_after"])
 def test_against_backprop_by_hand(name: str, rng: np.random.Generator) -> None:
-    hand = {"gru": gru_sym.hand.gru, "gru_reset_after": gru_sym.hand.gru_reset_after}[name]
+    hand = importlib.import_module(f"gru_sym.hand.{name}")
     drawn = Drawn(cells.cell(name), rng)
-    x, h, up = drawn.inputs["x"], drawn.states["h"], drawn.up["h"]
-    trajectory, grads = compile(cells.cell(name)).gradients(drawn.params, x, h, up)
-    forward = hand.forward(drawn.params, x, h)
-    assert relative_error(trajectory.hs, forward["hs"]) < 1e-12
-    backward = hand.backward(drawn.params, x, h, forward, up)
+    trajectory, grads = compile(cells.cell(name)).gradients(
+        drawn.params, drawn.inputs, drawn.states, drawn.up
+    )
+    given = (drawn.params, drawn.inputs["x"], *drawn.states.values())
+    forward = hand.forward(*given)
+    for state, values in trajectory.states.items():
+        assert relative_error(values, forward[f"{state}s"]) < 1e-12
+    backward = hand.backward(*given, forward, *drawn.up.values())
     assert grads.keys() == backward.keys()
     for key, value in backward.items():
         assert relative_error(grads[key], value) < 1e-12, key

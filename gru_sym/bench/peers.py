@@ -19,6 +19,7 @@ from gru_sym.bench.competitor import Competitor, arguments, held, load, named
 from gru_sym.bench.measure import library
 from gru_sym.bench.problem import Array, Problem
 from gru_sym.cells import builtin
+from gru_sym.cells.equations import Cell
 from gru_sym.cells.naming import did_you_mean
 from gru_sym.codegen.backends.table import module_source
 from gru_sym.derive.vjp import BAR
@@ -219,25 +220,28 @@ def _as_tuple(outputs: Any) -> tuple[Any, ...]:
 def _hand(problem: Problem, _folder: Path) -> Competitor:
     written = [module.name for module in pkgutil.iter_modules(hand.__path__)]
     for name in written:
-        names = counterparts(problem.cell, builtin.cell(name))
+        known = builtin.cell(name)
+        names = counterparts(problem.cell, known)
         if names is not None:
-            return _by_hand(problem, name, names)
+            return _by_hand(problem, known, names)
     raise UnsupportedError(
         f"nobody has written backprop by hand for {problem.cell.name}",
         mend=f"by hand there are {', '.join(written)}",
     )
 
 
-def _by_hand(problem: Problem, name: str, names: Mapping[str, str]) -> Competitor:
-    module = importlib.import_module(f"{hand.__name__}.{name}")
-    theirs = {own: known for known, own in names.items()}
-    params = {theirs[own]: value for own, value in problem.params.items()}
-    (xs,), (h0,) = problem.inputs.values(), problem.states.values()
-    (hs_bar,) = problem.cotangents.values()
+def _by_hand(problem: Problem, known: Cell, names: Mapping[str, str]) -> Competitor:
+    module = importlib.import_module(f"{hand.__name__}.{known.name}")
+    params = {str(v.name): problem.params[names[str(v.name)]] for v in known.params}
+    (xs,) = problem.inputs.values()
+    # The module takes the states in the known cell's order, which need not be that of this one.
+    ups = dict(zip(problem.states, problem.cotangents.values(), strict=True))
+    own = [names[str(v.name)] for v in known.states]
+    starts, bars = [problem.states[s] for s in own], [ups[s] for s in own]
 
     def call() -> Any:
-        trajectory = module.forward(params, xs, h0)
-        return module.backward(params, xs, h0, trajectory, hs_bar)
+        trajectory = module.forward(params, xs, *starts)
+        return module.backward(params, xs, *starts, trajectory, *bars)
 
     def gradients(returned: Any) -> dict[str, Array]:
         return {f"{own}{BAR}": returned[f"{known}{BAR}"] for known, own in names.items()}
