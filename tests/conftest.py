@@ -3,6 +3,7 @@
 import importlib
 import os
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -23,6 +24,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--update-golden", action="store_true", help="rewrite the files in tests/golden/"
     )
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What the fuzz suites have tried."""
+    fuzzing = sys.modules.get("tests.fuzzing")
+    if fuzzing is not None and fuzzing.LINES:
+        terminalreporter.section("fuzzed")
+        for line in fuzzing.LINES:
+            terminalreporter.write_line(line)
 
 
 @pytest.fixture

@@ -24,6 +24,12 @@ ARGUMENT = "a_"
 
 MAX_BITS = 4096
 MAX_POWER = 64
+MAX_ROOT_BITS = 1024
+"""Bits of a number whose root is taken: SymPy looks for its factors."""
+MAX_DEPTH = 64
+"""Operations one in another, in a definition: SymPy differentiates them by recursion."""
+MAX_SIZE = 20_000
+"""Operations in all, what is shared counted again: ``hard_sigmoid`` has its argument twice."""
 _LOWERED = frozenset(RULES) | {"hard_sigmoid", "softmax", "logsumexp"}
 
 
@@ -63,17 +69,26 @@ class Builder:
     """Builds SymPy expressions over the variables (and sizes) that it is given.
 
     Raises:
-        LimitError: a constant or an exponent is too large.
+        LimitError: a constant or an exponent is too large, or an expression too deep.
         UnsupportedError: an exponent that is not a number, or a value that is not real.
     """
 
     def __init__(self, variables: Mapping[str, Var | Size], source: str) -> None:
         self.variables = variables
         self.source = source
+        self._measures: dict[sp.Basic, tuple[int, int]] = {}
 
     def definition(self, item: tree.Definition, shape: Shape) -> Definition:
         """``name = value`` as a definition."""
         expr = self.expression(item.value)
+        depth, _ = self._measure(expr, item.place)
+        if depth > MAX_DEPTH:
+            raise LimitError(
+                f"in the definition of `{item.name}` operations are nested deeper than {MAX_DEPTH}",
+                mend="give the inner part a name on a line of its own",
+                place=item.place,
+                source=self.source,
+            )
         if expr.has(sp.zoo, sp.nan, sp.I, sp.oo) or any(map(_complex, expr.atoms(sp.Pow))):
             raise UnsupportedError(
                 f"the definition of `{item.name}` divides by zero or leaves the real numbers",
@@ -85,7 +100,10 @@ class Builder:
 
     def expression(self, node: tree.Node) -> sp.Expr:
         """The SymPy expression of a tree whose shapes are known to fit."""
-        return self._build(node)[0]
+        try:
+            return self._build(node)[0]
+        except OverflowError:  # SymPy, on the way to the root of a number
+            raise self._too_large(node.place) from None
 
     def _build(self, node: tree.Node) -> tuple[sp.Expr, Shape]:
         match node:
@@ -168,6 +186,8 @@ class Builder:
                 place=node.place,
                 source=self.source,
             )
+        if exponent.denominator != 1:
+            self._bounded(base, node.place, MAX_ROOT_BITS // abs(exponent.numerator))
         value = base ** self._number(exponent, node.place)
         return self._bounded(value, node.place), shape
 
@@ -227,21 +247,49 @@ class Builder:
             case "logsumexp":
                 return LogSumExp(expr, shape), ()
             case name:
-                return apply(name, expr), shape
+                value = apply(name, expr)
+                self._measure(value, node.place)
+                return value, shape
 
     def _number(self, value: Fraction, place: Place) -> sp.Expr:
         return self._bounded(sp.Rational(value.numerator, value.denominator), place)
 
-    def _bounded(self, value: sp.Expr, place: Place) -> sp.Expr:
+    def _bounded(self, value: sp.Expr, place: Place, bits: int = MAX_BITS) -> sp.Expr:
         number = value.as_coeff_Mul(rational=True)[0]
-        if max(abs(number.p), number.q).bit_length() > MAX_BITS:
+        if max(abs(number.p), number.q).bit_length() > bits:
+            raise self._too_large(place, bits)
+        return value
+
+    def _too_large(self, place: Place, bits: int = MAX_BITS) -> LimitError:
+        return LimitError(
+            f"a number of more than {bits} bits",
+            mend="make it a parameter",
+            place=place,
+            source=self.source,
+        )
+
+    def _measure(self, expr: sp.Expr, place: Place) -> tuple[int, int]:
+        """The depth of an expression and its size, in which what is shared counts again."""
+        known, pending = self._measures, [expr]
+        while pending:
+            at = pending[-1]
+            new = [arg for arg in at.args if arg not in known]
+            if at not in known and not new:
+                inner = [known[arg] for arg in at.args]
+                known[at] = (
+                    1 + max((depth for depth, _ in inner), default=-1),
+                    1 + sum(size for _, size in inner),
+                )
+            pending = pending[:-1] if not new else pending + new
+        depth, size = known[expr]
+        if size > MAX_SIZE:
             raise LimitError(
-                f"a number of more than {MAX_BITS} bits",
-                mend="make it a parameter",
+                f"an expression of more than {MAX_SIZE:,} operations, written out",
+                mend="give the inner part a name on a line of its own",
                 place=place,
                 source=self.source,
             )
-        return value
+        return depth, size
 
 
 _FOLD: dict[str, Callable[[Fraction, Fraction], Fraction]] = {

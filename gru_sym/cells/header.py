@@ -95,7 +95,13 @@ def read_header(source: str, *, derivation: bool) -> Header:
         states=found.lists.get("states"),
         outputs=found.lists.get("outputs", ()),
         output=next(iter(found.lists.get("output", ())), ""),
-        shapes=tuple(found.shapes.items()),
+        # In one order, whichever line came first: cells with the same header are equal.
+        shapes=tuple(
+            (name, found.shapes[name])
+            for key in _SHAPED
+            for name in found.lists.get(key, ())
+            if name in found.shapes
+        ),
         places=tuple(found.places.items()),
     )
 

@@ -22,6 +22,8 @@ from gru_sym.prove.evaluate import Floats, OutsideError, evaluate, extent
 __all__ = ["Point", "diagnose"]
 
 CLOSE = 1e-9
+MAX_TERMS = 500
+"""Terms into which an expression is expanded; the diagnosis of what has more does without."""
 DRAWS = 12
 PRIMES = (5, 7, 11, 13)
 
@@ -75,10 +77,12 @@ class Point:
     def value(self, expr: sp.Expr, shape: Shape) -> np.ndarray:
         """The value of an expression in a shape; not a number where it has none."""
         try:
-            array = evaluate(expr, shape, self.values, self.sizes, Floats())
+            with np.errstate(all="ignore"):
+                array = evaluate(expr, shape, self.values, self.sizes, Floats())
         except (OutsideError, OverflowError, ZeroDivisionError):
             return np.full(tuple(extent(dim, self.sizes) for dim in shape), math.nan)
-        return np.asarray(array, dtype=float)
+        array = np.asarray(array, dtype=float)
+        return np.where(np.isfinite(array), array, math.nan)
 
     def in_sizes(self, ratio: Fraction) -> str:
         """A number, or the size that it is here: ``H`` or ``1/H``."""
@@ -93,6 +97,11 @@ class Point:
             a, b = self.value(p, shape), self.value(q, shape)
         except ValueError:  # shapes that do not broadcast
             return False
+        largest = max(np.max(np.abs(side), initial=0) for side in (a, b))
+        if not np.all(np.isfinite([*a.flat, *b.flat])):
+            return False
+        if largest > np.finfo(float).tiny:  # of numbers such as 1e200 no square can be taken
+            a, b = a / largest, b / largest
         return bool(np.linalg.norm(a - b) <= CLOSE * (np.linalg.norm(a) + np.linalg.norm(b)))
 
 
@@ -123,7 +132,23 @@ def diagnose(
 
 
 def _terms(expr: sp.Expr, expand: bool) -> list[sp.Expr]:
+    expand = expand and _count_terms(expr) <= MAX_TERMS
     return list(sp.Add.make_args(sp.expand(expr) if expand else expr))
+
+
+def _count_terms(expr: sp.Expr) -> int:
+    """At most how many terms all that is within an expression has, expanded."""
+    counts: dict[sp.Basic, int] = {}
+    for at in sp.postorder_traversal(expr):
+        inner = [counts[arg] for arg in at.args]
+        if isinstance(at, sp.Pow):
+            n, power = inner[0], at.exp
+            most = int(abs(power.p) // power.q) if power.is_Rational else 1
+            counts[at] = math.comb(n + most - 1, most) if n > 1 else 1
+        else:
+            counts[at] = math.prod(inner) if isinstance(at, sp.Mul) else max(1, sum(inner))
+        counts[at] = min(counts[at], 2 * MAX_TERMS)
+    return counts[expr]
 
 
 def _unmatched(
@@ -226,7 +251,11 @@ def _ratio(written: sp.Expr, right: sp.Expr, shape: Shape, point: Point) -> Frac
     a, b = point.value(written, shape).ravel(), point.value(right, shape).ravel()
     if not (np.all(np.isfinite(a)) and np.all(np.isfinite(b)) and np.all(b != 0)):
         return None
-    ratio = Fraction(float(a[0] / b[0])).limit_denominator(13)
+    with np.errstate(over="ignore"):
+        first = float(a[0] / b[0])
+    if not abs(first) <= 14:
+        return None
+    ratio = Fraction(first).limit_denominator(13)
     if not ratio or ratio == 1 or abs(ratio) > 13:
         return None
     return ratio if np.allclose(a, float(ratio) * b, rtol=CLOSE, atol=0) else None

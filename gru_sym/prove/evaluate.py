@@ -44,6 +44,11 @@ Array = Any
 PRECISION = 200
 """Bits of the enclosures."""
 MAX_BITS = 20_000
+"""Bits of a fraction: what is larger is outside."""
+MAX_ARGUMENT = 2_000
+"""Bits before the point of an enclosed argument: exp, sin and cos compute with as many more."""
+MAX_EXPONENT_BITS = 10_000
+"""Bits of an enclosure's binary exponent, before it is raised to a power."""
 
 
 class OutsideError(Exception):
@@ -78,7 +83,7 @@ class Fractions:
         """An integer power."""
         if exponent.denominator != 1 or (value == 0 and exponent < 0):
             raise OutsideError
-        if max(value.numerator.bit_length(), value.denominator.bit_length()) > MAX_BITS:
+        if _bits(value) * abs(exponent.numerator) > MAX_BITS:
             raise OutsideError
         return value**exponent.numerator
 
@@ -108,6 +113,8 @@ class Enclosures:
         """A rational power; a root of what may be negative is outside."""
         if exponent < 0 and 0 in value:
             raise OutsideError
+        if _magnitude(value).bit_length() > MAX_EXPONENT_BITS:
+            raise OutsideError
         if exponent.denominator == 1:
             return value**exponent.numerator
         if not value.a > 0:
@@ -117,6 +124,8 @@ class Enclosures:
     def apply(self, name: str, value: Any) -> Any:
         """Any activation of the language."""
         iv = mpmath.iv
+        if name not in {"log", "relu", "abs", "step"} and _magnitude(value) > MAX_ARGUMENT:
+            raise OutsideError
         match name:
             case "sigmoid":
                 return 1 / (1 + iv.exp(-value))
@@ -220,7 +229,8 @@ def evaluate(
             total = value(expr.args[0])
             for arg in expr.args[1:]:
                 other = value(arg)
-                total = _array(total + other if isinstance(expr, sp.Add) else total * other)
+                both = total + other if isinstance(expr, sp.Add) else total * other
+                total = _held(_array(both))
             return total
         if isinstance(expr, sp.Pow):
             exponent = Fraction(int(expr.exp.p), int(expr.exp.q))
@@ -236,13 +246,13 @@ def evaluate(
             case MatVec():
                 matrix, vector = expr.args
                 columns = shape_of(matrix)[1:]
-                return _array(value(matrix).dot(full(vector, columns)))
+                return _held(_array(value(matrix).dot(full(vector, columns))))
             case Outer():
                 left, right, dims = expr.args
                 rows, columns = full(left, dims.shape[:1]), full(right, dims.shape[1:])
-                return _array(np.multiply.outer(rows, columns))
+                return _held(_array(np.multiply.outer(rows, columns)))
             case Total():
-                return _scalar(full(expr.args[0], expr.summed).sum())
+                return _held(_scalar(full(expr.args[0], expr.summed).sum()))
             case Concat():
                 return np.concatenate(
                     [
@@ -325,6 +335,26 @@ class _Entries:
             return array[tuple(s + k for s, k in zip(starts, place, strict=True))]
         inner = self.value(dict(base.content), {-1 - n: k for n, k in enumerate(place)})
         return inner if base.kind == "sum" else self.field.apply(base.kind, inner)
+
+
+def _held(array: Array) -> Array:
+    """The array itself, if its fractions are not too large to go on with."""
+    # Over n lines, each the product of two before it, the digits grow by 2**n.
+    if any(isinstance(entry, Fraction) and _bits(entry) > MAX_BITS for entry in array.flat):
+        raise OutsideError
+    return array
+
+
+def _bits(value: Fraction) -> int:
+    return max(value.numerator.bit_length(), value.denominator.bit_length())
+
+
+def _magnitude(interval: Any) -> int:
+    """The binary exponent of the end that is farther from 0; that of 0 is 0."""
+    ends = [mpmath.mag(end) for end in (interval.a, interval.b) if end != 0]
+    if not all(isinstance(end, int) for end in ends):  # infinite
+        raise OutsideError
+    return max(ends, default=0)
 
 
 def _scalar(number: Any) -> Array:
