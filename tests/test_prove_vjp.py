@@ -32,6 +32,7 @@ ODD = {
     "an output inside": "# outputs: q\nc_next = c * h + x\nq = sum(c_next)\nh_next = q * c_next",
     "a constant state": "c_next = tanh(b)\nh_next = h * x + c",
     "a constant state inside": "c_next = tanh(b)\nk = c_next * b\nh_next = k * h + c_next + c",
+    "a constant of numbers inside": "c_next = 0\nh_next = abs(c_next + U @ h) + c",
     "a constant output": "# outputs: q\nq = sum(U @ b)\nk = q * b\nh_next = tanh(U @ h) + k * h",
     "functions": "h_next = softplus(x) * sin(h) + cos(x) * exp(h) + log(1 + h ** 2) + abs(x)",
     "scalars": "# params: w(), u()\ns = w * u\nh_next = tanh(s * h + u + x)",

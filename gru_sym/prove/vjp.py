@@ -194,7 +194,7 @@ class Stationarity:
         )
         moving: frozenset[Var] | None = None
         for var, line in claims:
-            if line is None and var not in self.given:
+            if line is None and (var not in self.given or self._used(var)):
                 moving = self._moving() if moving is None else moving
                 if var not in moving:
                     continue  # as good as a constant: nobody asks for its cotangent
@@ -315,8 +315,9 @@ def _unrolled(cell: Cell, scan: Scan, steps: int) -> Stationarity:
             to[entering] = _timed(leaving, t + 1) if t < steps else entering
         lines += [Definition(to[d.var], d.expr.xreplace(to)) for d in step]
         lines += [Definition(to[d.var], d.expr.xreplace(to)) for d in after if d.var in moving]
+    reached = cell.program.depending_on(cell.program.inputs)
     for state, n in zip(cell.states, cell.nexts, strict=True):
-        if n not in moving and all(d.var != total_of(n) for d in after):
+        if n in reached and n not in moving and all(d.var != total_of(n) for d in after):
             # The same at each step, and of no use inside of it: what reaches it comes from the
             # loss, from later, and from the states that it becomes.
             reaching = [_timed(up_of(state), t) for t in times]
