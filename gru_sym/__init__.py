@@ -30,9 +30,11 @@ _HOME = {
     "prove_vjp": "prove.vjp",
     "readout": "cells.compose",
     "stack": "cells.compose",
+    "train": "training.loop",
+    "verify": "verification.verify",
     "vjp": "derive.vjp",
 }
-_MODULES = frozenset({"cells", "errors", "hand", "weights"})
+_MODULES = frozenset({"cells", "errors", "hand", "training", "weights"})
 
 __all__ = ["__version__", *_HOME]
 

@@ -41,6 +41,8 @@ def writing(out: Path) -> Iterator[BinaryIO]:
         try:
             with os.fdopen(descriptor, "wb") as file:
                 yield file
+                file.flush()
+                os.fsync(file.fileno())  # before it takes the place of what was there
             Path(temporary).chmod(mode)
             Path(temporary).replace(target)
         except BaseException:

@@ -5,11 +5,10 @@ states, ``W_z_bar`` and ``h_bar`` in the result.
 """
 
 import os
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +17,7 @@ from gru_sym.atomic import writing
 from gru_sym.cells.equations import Cell
 from gru_sym.codegen.compile import compile
 from gru_sym.errors import DataError
+from gru_sym.npy import read
 
 __all__ = ["GradSummary", "grad_files"]
 
@@ -85,16 +85,16 @@ def grad_files(
         raise DataError(f"{out_path!s:.200} is no file to write", mend="give the path of an .npz")
     if out.suffix != ".npz":
         out = out.with_name(f"{out.name}.npz")
-    params = _read(params_path, "parameters")
+    params = read(params_path, "parameters")
     if not isinstance(params, Mapping):
         names = ", ".join(str(p.name) for p in cell.params)
         raise DataError(
             f"{params_path} holds one array, not parameters by name",
             mend=f"write them with np.savez: {names}",
         )
-    inputs = _read(inputs_path, "inputs")
-    states = None if state_path is None else _read(state_path, "initial states")
-    cotangent = None if cotangent_path is None else _read(cotangent_path, "cotangent")
+    inputs = read(inputs_path, "inputs")
+    states = None if state_path is None else read(state_path, "initial states")
+    cotangent = None if cotangent_path is None else read(cotangent_path, "cotangent")
 
     run = compile(cell)
     trajectory, grads = run.gradients(params, inputs, states, cotangent)
@@ -110,32 +110,3 @@ def grad_files(
         dtype=str(trajectory.dtype),
         arrays={name: array.shape for name, array in arrays.items()},
     )
-
-
-def _read(path: str | Path, what: str) -> Array | dict[str, Array]:
-    """One array of a ``.npy`` file, or those of an ``.npz`` by name; never a pickle."""
-    mend = "write the file with np.save (one array) or np.savez (arrays by name)"
-    try:
-        # Opened here, so that it is closed also where NumPy gives up on what is in it.
-        with Path(path).open("rb") as file:
-            return _load(file)
-    except OSError as error:
-        raise DataError(
-            f"cannot read the {what}, {path}: {error.strerror or error}",
-            mend="give the path of a .npy or .npz file",
-        ) from error
-    except (ValueError, EOFError, KeyError, zipfile.BadZipFile, NotImplementedError) as error:
-        if "pickle" in str(error).lower():
-            raise DataError(
-                f"the {what}, {path}, hold pickled data or objects, which are never loaded",
-                mend=mend,
-            ) from error
-        raise DataError(f"the {what}, {path}: not a NumPy file ({error})", mend=mend) from error
-
-
-def _load(file: BinaryIO) -> Array | dict[str, Array]:
-    loaded = np.load(file, allow_pickle=False)
-    if not isinstance(loaded, np.lib.npyio.NpzFile):
-        return loaded
-    with loaded:
-        return {name: loaded[name] for name in loaded.files}

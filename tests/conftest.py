@@ -3,7 +3,6 @@
 import importlib
 import os
 import re
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -11,6 +10,8 @@ from types import ModuleType
 import numpy as np
 import pytest
 from hypothesis import settings
+
+from tests.fuzzing import FUZZED
 
 # Symbolic work has no even pace: no deadlines. In CI the examples are the same at every run.
 settings.register_profile("local", deadline=None)
@@ -27,11 +28,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """What the fuzz suites have tried."""
-    fuzzing = sys.modules.get("tests.fuzzing")
-    if fuzzing is not None and fuzzing.LINES:
-        terminalreporter.section("fuzzed")
-        for line in fuzzing.LINES:
+    """What the suites of mutants and of random inputs have tried."""
+    reports = [each for found in terminalreporter.stats.values() for each in found]
+    properties = [pair for each in reports for pair in getattr(each, "user_properties", ())]
+    lines = sorted({str(line) for name, line in properties if name == FUZZED})
+    if lines:
+        terminalreporter.section("tried")
+        for line in lines:
             terminalreporter.write_line(line)
 
 

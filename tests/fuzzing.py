@@ -13,10 +13,10 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis.strategies import SearchStrategy
 
-__all__ = ["LINES", "bounded", "examples", "fuzz", "peak", "report"]
+__all__ = ["FUZZED", "bounded", "examples", "fuzz", "peak", "report"]
 
-LINES: list[str] = []
-"""What the terminal's summary shows, one line a suite."""
+FUZZED = "fuzzed"
+"""The property of a test that the summary shows, one line a suite."""
 FRAMES = 920
 """What a user's call has of Python's 1000 frames; Hypothesis would allow thousands."""
 
@@ -26,9 +26,9 @@ def examples(default: int) -> int:
     return int(os.environ.get("GRU_SYM_FUZZ") or default)
 
 
-def report(name: str, **counts: object) -> None:
-    """Note what a suite has tried, for the terminal's summary."""
-    LINES.append(f"{name}: {', '.join(f'{count} {what}' for what, count in counts.items())}")
+def report(record: Any, name: str, **counts: object) -> None:
+    """Note what a suite has tried, for the terminal's summary, by ``record_property``."""
+    record(FUZZED, f"{name}: {', '.join(f'{count} {what}' for what, count in counts.items())}")
 
 
 def fuzz(
@@ -51,7 +51,7 @@ def fuzz(
     for outcome, count in outcomes.items():
         record(outcome.replace(" ", "_"), count)
     counts = {outcome: outcomes[outcome] for outcome in sorted(outcomes)}
-    report(f"{name}, {outcomes.total()} inputs, the slowest {slowest:.1f} s", **counts)
+    report(record, f"{name}, {outcomes.total()} inputs, the slowest {slowest:.1f} s", **counts)
     return outcomes
 
 

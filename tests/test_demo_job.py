@@ -20,6 +20,7 @@ from gru_sym.demo import FILES, TOLERANCE, DemoResult, job, run
 from gru_sym.errors import DataError
 from gru_sym.hand import gru_reset_after
 from gru_sym.prove.result import Proof, Proved, Unproved
+from gru_sym.training import Score
 from gru_sym.verification.relative import relative_error
 
 HERE = Path(__file__).parent
@@ -48,11 +49,12 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Skip what takes long: a proof that is none, and few complex steps."""
+    """Skip what takes long: a proof that is none, few complex steps, and little training."""
     monkeypatch.setattr(
         job, "prove_vjp", lambda cell: Proof("it", (("all:", (Proved("a claim"),)),))
     )
     monkeypatch.setattr(job, "WINDOW", 4)
+    monkeypatch.setattr(job, "SETTINGS", job.SETTINGS | {"epochs": 15})
 
 
 # -- as it is --------------------------------------------------------------------------------------
@@ -74,6 +76,28 @@ def test_all_is_well(told: Told) -> None:
     assert all(check.norm > 0 for check in result.checks)
 
 
+def test_a_gru_from_scratch_beats_the_naive_forecast(told: Told) -> None:
+    forecast = told.result.forecast
+    assert forecast is not None
+    assert forecast.steps == 103
+    numbers = np.loadtxt(DATA / "sunspots.csv", delimiter=",", skiprows=1)[:, 1]
+    naive = np.mean((numbers[206:] - numbers[205:-1]) ** 2)
+    assert forecast.naive == pytest.approx(naive, rel=1e-12)
+    assert forecast.model < 0.5 * naive
+    trained = weights.load(told.directory / "trained_gru.safetensors")
+    assert isinstance(trained, weights.TrainingRun)
+    assert trained.cell().name == "gru"
+    assert {name: trained.settings[name] for name in job.SETTINGS} == job.SETTINGS
+
+
+def test_the_settings_were_chosen_before_the_last_third() -> None:
+    """The first two thirds of the series, of which the last third validates: all is well there."""
+    series = job.read_series(DATA / "sunspots.csv", "sunspots")
+    first = job.train(job.builtin("gru"), series.values[:206], **job.SETTINGS)
+    assert first.held_out is not None
+    assert first.held_out.ratio < 0.4
+
+
 def test_gradients_are_those_of_pytorch(told: Told) -> None:
     with np.load(HERE / "data" / "sunspots_gru_torch.npz") as file:
         truth = dict(file)
@@ -90,6 +114,7 @@ def test_gradients_are_those_of_pytorch(told: Told) -> None:
 
 def test_page(told: Told) -> None:
     page = told.page
+    assert told.result.forecast is not None
     for words in (
         "The reset gate multiplies after the product",
         "h_next  = (1 - z) * h_tilde + z * h",
@@ -102,11 +127,14 @@ def test_page(told: Told) -> None:
         "The years 1700 to 2008, standardised: 308 steps",
         f"{told.result.loss:.6f}",
         "W_z_bar     16 x 1",
+        "Held out are the years 1906 to 2008",
+        f"The GRU's error is {told.result.forecast.ratio:.3f} of the naive one.",
         f"In {told.directory}:",
         *FILES,
         "Proved, and verified to 1e-10 on every gradient",
     ):
         assert words in page
+    assert "next year equals this one 854.2 29.23" in " ".join(page.split())
     assert "\x1b" not in page
     assert [line for line in page.splitlines() if len(line) > 80 and "In /" not in line] == []
     assert page.isascii() or set(page) - set(map(chr, range(128))) == {"─"}
@@ -118,6 +146,7 @@ def test_json(told: Told) -> None:
     assert found["verdict"] == "proved"
     assert found["gradients"]["W_z_bar"]["hand"] < TOLERANCE
     assert found["gradients"]["W_z_bar"]["shape"] == [16, 1]
+    assert found["forecast"]["mse"]["model"] < found["forecast"]["mse"]["naive"]
     assert {path.name for path in told.directory.iterdir()} == set(found["files"])
 
 
@@ -208,8 +237,12 @@ def test_a_wrong_gradient_fails(
     told = tell(tmp_path)
     assert not told.result.ok
     assert [check.name for check in told.result.checks if not check.ok] == [name]
-    assert f"Failed: a relative error is not below 1e-10: {name}." in " ".join(told.page.split())
+    assert f"Failed: a relative error is not below 1e-10: {name};" in " ".join(told.page.split())
     assert "Proved, and" not in told.page
+    assert told.result.forecast is None  # nothing is built on what is wrong
+    assert "nothing was trained" in " ".join(told.page.split())
+    assert not (tmp_path / "trained_gru.safetensors").exists()
+    assert "trained_gru" not in told.page
     found = json.loads(json.dumps(told.result.to_json(), allow_nan=False))
     assert found["ok"] is False
 
@@ -265,6 +298,20 @@ def test_nothing_unknown_counts_as_passed(tmp_path: Path, monkeypatch: pytest.Mo
     assert proved.ok
     assert not dataclasses.replace(proved, checks=()).ok
     assert not dataclasses.replace(proved, outputs=()).ok
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_forecast_no_better_than_the_naive_one_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job, "SETTINGS", job.SETTINGS | {"epochs": 1})
+    told = tell(tmp_path)
+    assert told.result.forecast is not None
+    assert not told.result.ok
+    words = "Failed: the trained GRU is no better than the naive forecast."
+    assert words in " ".join(told.page.split())
+    better = Score(103, 1.0, 2.0)
+    assert dataclasses.replace(told.result, forecast=better).ok
 
 
 @pytest.mark.usefixtures("quick")

@@ -12,6 +12,8 @@ from gru_sym.cli import output
 from gru_sym.cli.bench import bench_command
 from gru_sym.cli.ending import Commands
 from gru_sym.cli.source import BACKENDS, check_apart, load_cell, once, read, reading
+from gru_sym.cli.train import train_command
+from gru_sym.cli.verify import verify_command
 
 __all__ = ["KINDS", "main"]
 
@@ -264,10 +266,11 @@ def _grad(
 )
 @_json
 def _demo(out: str, as_json: bool) -> int:
-    """Derive, prove, run and verify a trained GRU's gradients.
+    """Derive, prove, run and verify a trained GRU's gradients; train another.
 
     The network and its series (the sunspots) ship with the package; the references are backprop
-    derived by hand and the complex step. Writes formulas, proof, code and gradients to DIR.
+    derived by hand and the complex step. Then a GRU is trained from scratch to forecast the
+    sunspots. Writes formulas, proof, code, gradients and the trained GRU to DIR.
     """
     from gru_sym.demo import run
 
@@ -278,3 +281,5 @@ def _demo(out: str, as_json: bool) -> int:
 
 
 main.add_command(bench_command)
+main.add_command(train_command)
+main.add_command(verify_command)

@@ -12,6 +12,7 @@ import click
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
     from rich.text import Text
 
     from gru_sym.cells.equations import Cell
@@ -27,6 +28,8 @@ __all__ = [
     "print_formulas",
     "print_json",
     "print_line",
+    "print_table",
+    "print_whole",
 ]
 
 UNWRAPPED = 10_000
@@ -64,11 +67,10 @@ def console_of(*, quiet: bool = False) -> "Console":
     return Console(highlight=False, markup=False, quiet=quiet)
 
 
-def _print_table(columns: Iterable[str], rows: Iterable[Iterable["str | Text"]]) -> None:
+def print_table(columns: Iterable[str], rows: Iterable[Iterable["str | Text"]]) -> None:
     """A table; a column whose heading begins with a space is flush right."""
     from rich.table import Table
 
-    console = console_of()
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for number, column in enumerate(columns):
         table.add_column(
@@ -79,6 +81,12 @@ def _print_table(columns: Iterable[str], rows: Iterable[Iterable["str | Text"]])
         )
     for row in rows:
         table.add_row(*row)
+    print_whole(table)
+
+
+def print_whole(table: "Table") -> None:
+    """A table: as wide as it is where it is piped, without spaces at the ends of its lines."""
+    console = console_of()
     if console.is_terminal:
         console.print(table)
         return
@@ -102,7 +110,7 @@ def print_cells(every: Iterable["Cell"]) -> None:
         states, inputs = (", ".join(_names(variables)) for variables in (cell.states, cell.inputs))
         rows.append([cell.name, states, inputs, str(len(cell.params)), *about])
     columns = ["cell", "states", "inputs", " params", "title"]
-    _print_table([*columns, "source"] if wide else columns, rows)
+    print_table([*columns, "source"] if wide else columns, rows)
 
 
 def about_cell(cell: "Cell") -> dict[str, Any]:
@@ -209,7 +217,7 @@ def print_arrays(summary: "GradSummary") -> None:
         [name, f"({', '.join(map(str, shape))})", f"{norms[name]:.6g}"]
         for name, shape in summary.arrays.items()
     )
-    _print_table(["array", "shape", "norm"], rows)
+    print_table(["array", "shape", "norm"], rows)
     click.echo(f"\n{summary}")
 
 

@@ -31,6 +31,7 @@ FILES: Mapping[str, str] = {
     "proof.json": "what is assumed, and each claim with its answer",
     "gru_reset_after_numpy.py": "the generated code",
     "gradients.npz": "states, losses and gradients on the series",
+    "trained_gru.safetensors": "the GRU trained here, for gru_sym.weights.load",
 }
 """What is written, and what each file holds."""
 
@@ -66,16 +67,19 @@ def claim_directory(directory: Path) -> None:
             )
 
 
-def write_files(directory: Path, texts: Mapping[str, str], arrays: Mapping[str, ArrayLike]) -> None:
-    """Write the texts under their names, and the arrays as ``gradients.npz``.
+def write_files(
+    directory: Path, contents: Mapping[str, str | bytes], arrays: Mapping[str, ArrayLike]
+) -> None:
+    """Write the contents under their names, and the arrays as ``gradients.npz``.
 
     Raises:
         DataError: the directory cannot be made, or not written.
     """
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        for name, text in texts.items():
-            (directory / name).write_text(text, encoding="utf-8")
+        for name, content in contents.items():
+            data = content.encode() if isinstance(content, str) else content
+            (directory / name).write_bytes(data)
         np.savez(directory / "gradients.npz", **dict(arrays))  # type: ignore[arg-type]
     except OSError as error:
         raise DataError(

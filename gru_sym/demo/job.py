@@ -1,23 +1,26 @@
 """The steps of the demonstration, one after the other.
 
 The network is a GRU that PyTorch trained to predict next year's sunspot number from this year's;
-the file and the series ship with the package. Nothing here needs PyTorch.
+the file and the series ship with the package. Another is trained here. Nothing needs PyTorch.
 """
 
 import json
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.console import Console
 
 import gru_sym
 from gru_sym import weights
+from gru_sym.cells.builtin import cell as builtin
 from gru_sym.cells.equations import Cell
 from gru_sym.codegen.compile import Compiled, compile
 from gru_sym.codegen.functions import Array
 from gru_sym.demo.files import (
+    FILES,
     TITLES,
     claim_directory,
     derivation_latex,
@@ -29,13 +32,22 @@ from gru_sym.demo.result import WINDOW, Check, DemoResult
 from gru_sym.derive import describe
 from gru_sym.hand import gru_reset_after as hand
 from gru_sym.prove.vjp import prove_vjp
-from gru_sym.verification.complex_step import complex_step
+from gru_sym.training import Result, read_series, train
+from gru_sym.verification.floats import complex_step
+from gru_sym.verification.point import point_of
 from gru_sym.verification.relative import compare
 
 __all__ = ["run"]
 
 START = 0.1
 """Every entry of the initial state: at 0 a slip in a path through the state could stay hidden."""
+
+# Chosen on the first two thirds of the series alone: the least mean squared error, as the mean over
+# three seeds, on their last third. Compared were H = 8, 16, 32; learning rates 0.003, 0.01, 0.03;
+# the whole series, or mini-batches of 4 windows of 32 steps, or of 1 of 64; 50, 100, 200 and, for
+# the whole series, 400 epochs.
+SETTINGS: Mapping[str, Any] = {"hidden": 32, "learning_rate": 0.03, "epochs": 50, "seed": 0}
+"""How the GRU is trained."""
 
 _DATA = Path(gru_sym.__file__).parent / "data"
 
@@ -93,19 +105,35 @@ def run(directory: Path, console: Console) -> DemoResult:
         + ", ".join(f"{name} {error:.1e}" for name, error in outputs)
     )
 
-    contents = {
+    trained = None
+    if checks and all(check.ok for check in checks):  # nothing is built on what is wrong
+        trained = page.step("Train a GRU from scratch", _train)
+        page.forecasts(trained, years)
+
+    contents: dict[str, str | bytes] = {
         "derivation.txt": derivation_text(cell, shown),
         "derivation.tex": derivation_latex(cell, shown),
         "proof.json": json.dumps(proof.to_json(), indent=2) + "\n",
         "gru_reset_after_numpy.py": compiled.source,
     }
+    if trained is not None:
+        contents["trained_gru.safetensors"] = trained.run.to_bytes()
     page.step("Write the files", lambda: write_files(directory, contents, trajectory | grads))
-    page.files(directory)
+    page.files(directory, [name for name in FILES if name in {*contents, "gradients.npz"}])
 
     claims = tuple((heading, len(answers)) for heading, answers in proof.parts)
     seconds = time.perf_counter() - start
     result = DemoResult(
-        cell.name, proof.verdict, claims, steps, loss, outputs, checks, directory, seconds
+        cell.name,
+        proof.verdict,
+        claims,
+        steps,
+        loss,
+        outputs,
+        checks,
+        trained.held_out if trained is not None else None,
+        directory,
+        seconds,
     )
     page.verdict(result)
     return result
@@ -114,7 +142,7 @@ def run(directory: Path, console: Console) -> DemoResult:
 # -- the steps -------------------------------------------------------------------------------------
 
 
-def _parse() -> tuple[weights.Checkpoint, Cell, Cell]:
+def _parse() -> tuple[weights.Checkpoint | weights.TrainingRun, Cell, Cell]:
     checkpoint = weights.load(_DATA / "sunspots_gru.safetensors")
     return checkpoint, checkpoint.cell(), checkpoint.cell(loss="mse")
 
@@ -155,6 +183,11 @@ def _gradients(
     return {"hs": trajectory.hs, "loss": trajectory.extra["loss"]}, grads
 
 
+def _train() -> Result:
+    """The built-in GRU, from random numbers, on the first two thirds of the series."""
+    return train(builtin("gru"), read_series(_DATA / "sunspots.csv", "sunspots"), **SETTINGS)
+
+
 def _verify(
     compiled: Compiled,
     params: Mapping[str, Array],
@@ -169,9 +202,10 @@ def _verify(
     outputs = tuple((row.name, row.error) for row in compare(trajectory, by_hand))
     x, y = xs[:WINDOW], ys[:WINDOW]
     _, first = _gradients(compiled, params, x, y, h0)
-    upstream = {"loss": np.full(x.shape[:2], 1 / len(x))}
-    stepped = complex_step(compiled, params, {"x": x, "y": y}, h0, upstream)
-    errors = {row.name: row.error for row in compare(first, stepped)}
+    alone = dict.fromkeys((str(v.name) for v in compiled.cell.states), 0.0)  # the loss reads y_hat
+    upstream = alone | {"loss": np.full(x.shape[:2], 1 / len(x))}
+    stepped = complex_step(point_of(compiled.cell, params, {"x": x, "y": y}, h0, upstream))
+    errors = {row.name: row.error for row in compare(first, stepped.gradients)}
     return outputs, tuple(
         Check(row.name, row.shape, row.norm, row.error, errors[row.name])
         for row in compare(grads, by_hand_bars)

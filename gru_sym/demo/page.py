@@ -14,6 +14,7 @@ from gru_sym.algebra.show import wrapped
 from gru_sym.demo.files import FILES
 from gru_sym.demo.result import TOLERANCE, WINDOW, Check, DemoResult
 from gru_sym.prove.result import Proof
+from gru_sym.training.result import Result
 
 __all__ = ["Page"]
 
@@ -97,12 +98,35 @@ class Page:
         )
         self._console.print(table, highlight=False)
 
-    def files(self, directory: Path) -> None:
+    def forecasts(self, trained: Result, years: tuple[int, int]) -> None:
+        """How well the trained network forecasts the years that it did not see."""
+        run, score = trained.run, trained.held_out
+        if score is None:
+            return
+        first = years[1] - score.steps + 1
+        self.paragraphs(
+            f"The cell {trained.cell.name}, H = {run.hidden_size}, from random numbers: "
+            f"{run.epoch} epochs of Adam on the years {years[0]} to {first - 1}.\n"
+            f"Held out are the years {first} to {years[1]}, each forecast from those before it. "
+            "The mean squared error, and its root in sunspots:"
+        )
+        table = Table(box=None, pad_edge=False, padding=(0, 2))
+        table.add_column("   forecast", overflow="fold")
+        for heading in ("MSE", "RMSE"):
+            table.add_column(heading, justify="right", overflow="fold")
+        root = score.root()
+        table.add_row("   the trained GRU", f"{score.model:.1f}", f"{root.model:.2f}")
+        table.add_row("   next year equals this one", f"{score.naive:.1f}", f"{root.naive:.2f}")
+        self._console.print(table, highlight=False)
+        style = "green" if score.model < score.naive else "bold red"
+        self.paragraphs(f"The GRU's error is {score.ratio:.3f} of the naive one.", style)
+
+    def files(self, directory: Path, names: Sequence[str] = tuple(FILES)) -> None:
         """What was written, and where."""
         self.paragraphs(f"In {directory}:")
-        width = max(map(len, FILES))
-        for name, content in FILES.items():
-            self._print(Text.assemble("     ", (f"{name:<{width}}", "bold"), f"  {content}"))
+        width = max(map(len, names))
+        for name in names:
+            self._print(Text.assemble("     ", (f"{name:<{width}}", "bold"), f"  {FILES[name]}"))
 
     def verdict(self, result: DemoResult) -> None:
         """The last line: all is well, or not."""
@@ -115,6 +139,10 @@ class Page:
         wrong += [check.name for check in result.checks if not check.ok]
         parts = [f"the gradients are {result.verdict}"] * (result.verdict != "proved")
         parts += [f"a relative error is not below {TOLERANCE:g}: {', '.join(wrong)}"] * bool(wrong)
+        if result.forecast is None:
+            parts.append("nothing was trained")
+        elif not result.forecasts:
+            parts.append("the trained GRU is no better than the naive forecast")
         words = f"Failed: {'; '.join(parts) or 'nothing was compared'}."
         for part in textwrap.wrap(words, self._width):
             self._print(Text(part, "bold red"))

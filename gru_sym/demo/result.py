@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from gru_sym.demo.files import FILES
+from gru_sym.training.result import Score
 
 __all__ = ["TOLERANCE", "WINDOW", "Check", "DemoResult"]
 
@@ -53,6 +54,8 @@ class DemoResult:
         outputs: the relative errors of the states, ``hs``, and of the losses at each step,
             ``loss``, against those computed by hand.
         checks: one for each gradient.
+        forecast: over the years that were held out, the mean squared errors of the GRU that was
+            trained here and of the naive forecast; None where nothing was trained.
         directory: where the files are.
         seconds: how long all of it took.
     """
@@ -64,15 +67,21 @@ class DemoResult:
     loss: float
     outputs: tuple[tuple[str, float], ...]
     checks: tuple[Check, ...]
+    forecast: Score | None
     directory: Path
     seconds: float
 
     @property
     def ok(self) -> bool:
-        """The gradients are proved, and every number agrees with both references."""
+        """The gradients are proved, agree with both references, and have trained a forecaster."""
         outputs = bool(self.outputs) and all(error < TOLERANCE for _, error in self.outputs)
         gradients = bool(self.checks) and all(check.ok for check in self.checks)
-        return self.verdict == "proved" and outputs and gradients
+        return self.verdict == "proved" and outputs and gradients and self.forecasts
+
+    @property
+    def forecasts(self) -> bool:
+        """The trained GRU is better than the naive forecast."""
+        return self.forecast is not None and self.forecast.model < self.forecast.naive
 
     def to_json(self) -> dict[str, Any]:
         """Plain types; a number that is not finite is None, and then ``ok`` is false."""
@@ -93,6 +102,13 @@ class DemoResult:
                     "complex_step": _finite(check.complex_step),
                 }
                 for check in self.checks
+            },
+            "forecast": None
+            if self.forecast is None
+            else {
+                "steps": self.forecast.steps,
+                "mse": self.forecast.to_json(),
+                "rmse": self.forecast.root().to_json(),
             },
             "directory": str(self.directory),
             "files": list(FILES),

@@ -1,11 +1,12 @@
 """Files of weights -> named NumPy arrays, with nothing in them ever executed."""
 
 import importlib
+import json
 import os
 import re
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -38,12 +39,14 @@ class Contents:
         arrays: its arrays, under their keys.
         narrow: key -> the type in the file, where NumPy has no such type and float32 holds it.
         skipped: the names of the entries that are not arrays.
+        metadata: what a ``.safetensors`` says about itself, texts by name.
     """
 
     source: str
     arrays: dict[str, Array]
     narrow: dict[str, str]
     skipped: tuple[str, ...] = ()
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
 
 def read(path: str | os.PathLike[str]) -> Contents:
@@ -96,7 +99,8 @@ def _first_bytes(file: Path) -> bytes:
 def _read_safetensors(file: Path) -> Contents:
     library = _library("safetensors", f"{file}: reading .safetensors")
     try:
-        entries = library.deserialize(file.read_bytes())
+        content = file.read_bytes()
+        entries = library.deserialize(content)
     except library.SafetensorError as error:
         raise WeightsError(
             f"{file} is not a whole .safetensors file: {error}",
@@ -118,7 +122,14 @@ def _read_safetensors(file: Path) -> Contents:
                 f"{file}: {key!r} is stored as {stored}, which NumPy does not have",
                 mend="save it as float32: model.float()",
             )
-    return Contents(str(file), arrays, narrow)
+    return Contents(str(file), arrays, narrow, metadata=_metadata(content))
+
+
+def _metadata(content: bytes) -> dict[str, str]:
+    """The texts in the header of a file that the library has accepted, which does not give them."""
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])
+    return header.get("__metadata__") or {}
 
 
 def _read_torch(file: Path) -> Contents:

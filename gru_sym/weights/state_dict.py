@@ -11,6 +11,7 @@ from gru_sym.errors import WeightsError
 from gru_sym.weights.checkpoint import Checkpoint, Layer
 from gru_sym.weights.files import Contents, read
 from gru_sym.weights.layout import LAYOUTS, Array, Layout, Nonlinearity
+from gru_sym.weights.run import KEY, TrainingRun, run_of
 
 __all__ = ["from_state_dict", "load"]
 
@@ -47,11 +48,12 @@ def load(
     *,
     prefix: str | None = None,
     nonlinearity: Nonlinearity = "tanh",
-) -> Checkpoint:
-    """Read a trained PyTorch ``GRU``, ``LSTM`` or ``RNN`` from a file.
+) -> Checkpoint | TrainingRun:
+    """Read a trained PyTorch ``GRU``, ``LSTM`` or ``RNN`` from a file, or a run of our own.
 
     Any number of layers, one or two directions, with or without bias, under any key prefix; a
-    linear head beside it is found too. Nothing in the file is executed.
+    linear head beside it is found too. What ``gru_sym.train`` wrote is a :class:`TrainingRun`, with
+    the same ``cell()`` and ``params()``. Nothing in the file is executed.
 
     Args:
         path: a ``.safetensors`` file, or the ``.pt`` / ``.pth`` of ``torch.save`` (needs torch
@@ -64,7 +66,16 @@ def load(
         WeightsError: the file or what it holds is not such a network; the message says why.
         MissingLibraryError: the library that reads this kind of file is absent.
     """
-    return _checkpoint(read(path), prefix, nonlinearity)
+    contents = read(path)
+    if KEY not in contents.metadata:
+        return _checkpoint(contents, prefix, nonlinearity)
+    if prefix is not None or nonlinearity != "tanh":
+        raise WeightsError(
+            f"{contents.source} is a training run of gru_sym, with neither prefixes nor a "
+            "nonlinearity to choose",
+            mend="leave prefix= and nonlinearity= out",
+        )
+    return run_of(contents)
 
 
 def from_state_dict(

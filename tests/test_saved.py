@@ -1,0 +1,91 @@
+"""Checkpoints: what may be resumed, and what is refused and never overwritten."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import safetensors.numpy
+
+from gru_sym import cells, stack, train
+from gru_sym.cells import Cell
+from gru_sym.errors import DataError, WeightsError
+
+VALUES = np.sin(np.arange(30) / 2)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """The checkpoint of a run."""
+    train(cells.gru, VALUES, hidden=3, epochs=2, out=tmp_path / "run.safetensors")
+    return tmp_path / "run.safetensors"
+
+
+def refused(path: Path, cell: Cell = cells.gru, values: Any = VALUES, **options: Any) -> str:
+    """The message with which the run is not resumed; the file stays as it was."""
+    before = path.read_bytes()
+    options = {"hidden": 3, "epochs": 2, "resume": True} | options
+    with pytest.raises((DataError, WeightsError)) as caught:
+        train(cell, values, out=path, **options)
+    assert path.read_bytes() == before
+    assert [p.name for p in path.parent.iterdir()] == [path.name]
+    assert caught.value.mend
+    return caught.value.message
+
+
+def test_a_file_is_never_overwritten(path: Path) -> None:
+    assert "is there already, and is not overwritten" in refused(path, resume=False)
+    path.write_text("mine")
+    assert "is there already" in refused(path, resume=False)
+    assert "is not a whole .safetensors file" in refused(path)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"hidden": 4}, "hidden is 3 there, and 4 here"),
+        ({"seed": 7}, "seed is 0 there, and 7 here"),
+        ({"clip": 1.0}, "clip is None there, and 1.0 here"),
+        ({"betas": (0.8, 0.999)}, "betas is [0.9, 0.999] there, and [0.8, 0.999] here"),
+        ({"dtype": "float32"}, "dtype is 'float64' there"),
+        ({"backend": "torch"}, "backend is 'numpy' there, and 'torch' here"),
+        ({"seed": 1, "window": 4}, "window is None there, and 4 here; seed is 0 there"),
+        ({"values": VALUES + 1}, "its series is another"),
+        ({"cell": cells.rnn}, "its cell is not this rnn (it has `z       = sigmoid("),
+        ({"cell": stack(cells.gru, cells.gru)}, "its cell is not this stack_gru_gru"),
+        ({"epochs": 1}, "has 2 epochs already, and 1 are asked for"),
+    ],
+)
+def test_another_run(path: Path, options: dict[str, Any], message: str, torch: Any) -> None:
+    assert message in refused(path, **options)
+
+
+def test_what_may_differ(path: Path) -> None:
+    named = Cell.parse(cells.gru.text, name="my_own")
+    result = train(named, VALUES.tolist(), hidden=3, epochs=3, every=1, out=str(path), resume=True)
+    assert len(result.history) == 3
+
+
+def test_a_network_of_torch(path: Path) -> None:
+    arrays = {"weight_ih_l0": np.ones((4, 2)), "weight_hh_l0": np.ones((4, 4))}
+    safetensors.numpy.save_file(arrays, path)
+    assert "is a network of PyTorch, not a training run" in refused(path)
+
+
+@pytest.mark.parametrize("name", ["run.npz", "run", "run.safetensors.bak"])
+def test_the_suffix(tmp_path: Path, name: str) -> None:
+    with pytest.raises(DataError, match=r"a run is written as \.safetensors") as caught:
+        train(cells.gru, VALUES, out=tmp_path / name)
+    assert caught.value.mend.startswith("call it run")
+    assert not list(tmp_path.iterdir())
+
+
+def test_directories_and_links(tmp_path: Path) -> None:
+    (tmp_path / "d.safetensors").mkdir()
+    (tmp_path / "link.safetensors").symlink_to(tmp_path / "nothing")
+    for name in ("d.safetensors", "link.safetensors"):
+        with pytest.raises(DataError, match="is there already"):
+            train(cells.gru, VALUES, out=tmp_path / name)
+        with pytest.raises(WeightsError):
+            train(cells.gru, VALUES, out=tmp_path / name, resume=True)
+    assert not (tmp_path / "nothing").exists()
