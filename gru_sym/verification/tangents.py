@@ -47,29 +47,42 @@ def dot_product(point: Point, gradients: Arrays) -> dict[str, float]:
         For each gradient ‖⟨J v, w⟩ − ⟨v, Jᵀ w⟩‖ / ‖⟨J v, w⟩‖ over several random directions v.
     """
     rng = np.random.default_rng(_SEED)
-    meaning = _both(point)
+    meaning, library = _both(point), complex_numpy()
     found = {}
-    for name, array in point.moving.items():
-        v = rng.normal(size=(_DIRECTIONS, *array.shape))
-        forward = _forward(point, meaning, complex_numpy(), name, v)
-        back = (v * gradients[name + BAR]).reshape(_DIRECTIONS, -1).sum(-1)
-        found[name + BAR] = relative_error(back, forward)
-    return found
+    # What does not vary with time goes through the steps side by side.
+    for names in ([*point.params, *point.states], *([name] for name in point.inputs)):
+        directions = {n: rng.normal(size=(_DIRECTIONS, *point.moving[n].shape)) for n in names}
+        forward = _forward(point, meaning, library, directions)
+        for k, (name, v) in enumerate(directions.items()):
+            back = (v * gradients[name + BAR]).reshape(_DIRECTIONS, -1).sum(-1)
+            found[name + BAR] = relative_error(back, forward[k])
+    return {name: found[name] for name in point.gradients}
 
 
-def _forward(point: Point, meaning: Meaning, library: Library, name: str, v: Any) -> Any:
-    """⟨J v, w⟩ for each direction: the tangents of all outputs, weighted and added up."""
-    total = np.zeros(len(v))
-    moved = v[:, None] if name in point.params else v
-    if name in point.inputs:
-        moved = v.swapaxes(0, 1)  # time stays in front
-    for t, values in enumerate(_with_tangents(point, meaning, library, {name: moved})):
+def _forward(
+    point: Point, meaning: Meaning, library: Library, directions: Mapping[str, Array]
+) -> Array:
+    """⟨J v, w⟩ of each array alone: tangents of all outputs, weighted and added up.
+
+    Returns:
+        (arrays, directions of each).
+    """
+    count = len(directions) * _DIRECTIONS
+    moved = {}
+    for k, (name, v) in enumerate(directions.items()):
+        whole = np.zeros((count, *v.shape[1:]))
+        whole[k * _DIRECTIONS : (k + 1) * _DIRECTIONS] = v
+        moved[name] = whole[:, None] if name in point.params else whole
+        if name in point.inputs:
+            moved[name] = whole.swapaxes(0, 1)  # time stays in front
+    total = np.zeros(count)
+    for t, values in enumerate(_with_tangents(point, meaning, library, moved)):
         for output, after in point.outputs.items():
             bar = point.bars[output][t]
             slope = np.asarray(values[after + DOT].array) * bar
             if slope.ndim > bar.ndim:
-                total = total + slope.reshape(len(v), -1).sum(-1)
-    return total
+                total += slope.reshape(count, -1).sum(-1)
+    return total.reshape(len(directions), _DIRECTIONS)
 
 
 def _both(point: Point) -> Meaning:

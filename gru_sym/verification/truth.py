@@ -46,9 +46,14 @@ def within(work: float, what: str, most: float = MOST) -> None:
     """
     if work > most:
         raise NotRunError(
-            f"{what} would take about {work:.0e} operations here, more than {most:.0e}: "
+            f"{what} would take about {_short(work)} operations here, more than {_short(most)}: "
             "verify fewer steps, or smaller states"
         )
+
+
+def _short(number: float) -> str:
+    """``4e8``."""
+    return f"{number:.0e}".replace("e+0", "e").replace("e+", "e")
 
 
 @contextmanager
