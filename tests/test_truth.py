@@ -19,7 +19,7 @@ TEXT = (
 def test_too_much_work_is_not_begun() -> None:
     within(MOST, "this")
     within(10.0, "this", 10.0)
-    with pytest.raises(NotRunError, match=r"this would take about 5e\+08 .* more than 4e\+08"):
+    with pytest.raises(NotRunError, match=r"this would take about 5e8 .* more than 4e8"):
         within(MOST * 1.2, "this")
     with pytest.raises(NotRunError, match="verify fewer steps"):
         within(11.0, "this", 10.0)
