@@ -5,8 +5,6 @@ cell's equations; ``jax`` is a jitted scan of the equations and its vjp; ``hand`
 written by hand, for the cells that have one.
 """
 
-import importlib
-import pkgutil
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -14,17 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from gru_sym import hand
 from gru_sym.bench.competitor import Competitor, arguments, held, load, named
 from gru_sym.bench.measure import library
 from gru_sym.bench.problem import Array, Problem
 from gru_sym.cells import builtin
-from gru_sym.cells.equations import Cell
 from gru_sym.cells.naming import did_you_mean
 from gru_sym.codegen.backends.table import module_source
 from gru_sym.derive.vjp import BAR
 from gru_sym.errors import GruSymError, UnsupportedError
-from gru_sym.prove.recognise import counterparts
+from gru_sym.prove.recognise import counterparts, handwritten, with_backprop_by_hand
 from gru_sym.weights.layout import LAYOUTS, Layout
 
 __all__ = ["PEERS", "available", "check_known", "peer", "torch_network"]
@@ -218,20 +214,13 @@ def _as_tuple(outputs: Any) -> tuple[Any, ...]:
 
 
 def _hand(problem: Problem, _folder: Path) -> Competitor:
-    written = [module.name for module in pkgutil.iter_modules(hand.__path__)]
-    for name in written:
-        known = builtin.cell(name)
-        names = counterparts(problem.cell, known)
-        if names is not None:
-            return _by_hand(problem, known, names)
-    raise UnsupportedError(
-        f"nobody has written backprop by hand for {problem.cell.name}",
-        mend=f"by hand there are {', '.join(written)}",
-    )
-
-
-def _by_hand(problem: Problem, known: Cell, names: Mapping[str, str]) -> Competitor:
-    module = importlib.import_module(f"{hand.__name__}.{known.name}")
+    found = handwritten(problem.cell)
+    if found is None:
+        raise UnsupportedError(
+            f"nobody has written backprop by hand for {problem.cell.name}",
+            mend=f"by hand there are {', '.join(with_backprop_by_hand())}",
+        )
+    module, known, names = found.module, found.known, found.names
     params = {str(v.name): problem.params[names[str(v.name)]] for v in known.params}
     (xs,) = problem.inputs.values()
     # The module takes the states in the known cell's order, which need not be that of this one.

@@ -5,17 +5,60 @@ and for which parts have a name of their own; or the names are the same, and the
 to be equal.
 """
 
+import pkgutil
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from types import ModuleType
 from typing import TypeAlias
 
 import sympy as sp
 
+from gru_sym import hand
 from gru_sym.algebra.expr import Dims, Expr, Shape, Size, Var
+from gru_sym.cells import builtin
 from gru_sym.cells.equations import Cell
 from gru_sym.errors import TextError
 from gru_sym.prove.equivalent import prove_equivalent
 
-__all__ = ["counterparts"]
+__all__ = ["Handwritten", "counterparts", "handwritten", "with_backprop_by_hand"]
+
+
+@dataclass(frozen=True)
+class Handwritten:
+    """Backprop by hand for a cell.
+
+    Attributes:
+        module: its functions take and give the known cell's names, and states in its order.
+        known: the built-in cell that the cell equals.
+        names: name in ``known`` → name in the cell, of parameters, inputs and states.
+    """
+
+    module: ModuleType
+    known: Cell
+    names: Mapping[str, str]
+
+
+def with_backprop_by_hand() -> list[str]:
+    """The built-in cells for which somebody has written it."""
+    return [module.name for module in pkgutil.iter_modules(hand.__path__)]
+
+
+def handwritten(cell: Cell) -> Handwritten | None:
+    """Backprop by hand for a cell, whatever its names; None where nobody has written it.
+
+    >>> from gru_sym import cells
+    >>> mine = cells.Cell.parse("s_next = tanh(b + R @ s + V @ u)")
+    >>> handwritten(mine).module.__name__
+    'gru_sym.hand.rnn'
+    """
+    for name in with_backprop_by_hand():
+        known = builtin.cell(name)
+        names = counterparts(cell, known)
+        if names is not None:
+            return Handwritten(import_module(f"{hand.__name__}.{name}"), known, names)
+    return None
+
 
 Matched: TypeAlias = Mapping[tuple[str, str], str]
 """(kind, name in the known cell) → name in the other; the kind is a role, or ``dim``."""

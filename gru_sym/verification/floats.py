@@ -5,7 +5,6 @@ gates saturate they lose digits that the generated code keeps: ``1 - z`` is a di
 """
 
 import importlib
-import pkgutil
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from types import ModuleType
@@ -13,12 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from gru_sym import hand
 from gru_sym.algebra.expr import Var
-from gru_sym.cells import builtin
 from gru_sym.cells.equations import Cell
 from gru_sym.derive.vjp import BAR
-from gru_sym.prove.recognise import counterparts
+from gru_sym.prove.recognise import handwritten, with_backprop_by_hand
 from gru_sym.verification.libraries import complex_numpy, jax_library, torch_library
 from gru_sym.verification.meaning import Library, Meaning, Ranked
 from gru_sym.verification.point import Array, Point
@@ -180,15 +177,11 @@ def by_hand(point: Point) -> Truth:
     Raises:
         NotRunError: nobody has written it for this cell.
     """
-    written = [module.name for module in pkgutil.iter_modules(hand.__path__)]
-    for name in written:
-        known = builtin.cell(name)
-        own = counterparts(point.cell, known)
-        if own is not None:
-            break
-    else:
-        raise NotRunError(f"nobody has written it by hand: there are {', '.join(written)}")
-    module = importlib.import_module(f"{hand.__name__}.{name}")
+    found = handwritten(point.cell)
+    if found is None:
+        written = ", ".join(with_backprop_by_hand())
+        raise NotRunError(f"nobody has written it by hand: there are {written}")
+    module, known, own = found.module, found.known, found.names
     params = {str(v.name): point.params[own[str(v.name)]] for v in known.params}
     xs = [point.inputs[own[str(v.name)]] for v in known.inputs]
     states = [own[str(v.name)] for v in known.states]
