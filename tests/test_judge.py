@@ -73,7 +73,7 @@ def off(judgement: Judgement) -> set[str]:
 
 
 def said(name: str, truth: Truth, **kind: Any) -> Oracle:
-    return Oracle(name, name, "made up", lambda _: truth, **kind)
+    return Oracle(name, "made up", lambda _: truth, **kind)
 
 
 # -- wrong code ------------------------------------------------------------------------------------
@@ -242,10 +242,8 @@ def test_an_identity_that_lacks_the_digits_is_named(point: Point, exact: Truth) 
     """Its error where the gradient is right; where that is wrong, it is heard."""
     rows = {
         "digits": said("digits", exact, exact=True),
-        "identity": Oracle(
-            "identity", "", "made up", identity=lambda _, g: dict.fromkeys(g, 1e-3)
-        ),
-    }  # fmt: skip
+        "identity": Oracle("identity", "made up", identity=lambda _, g: dict.fromkeys(g, 1e-3)),
+    }
     found = gathered(USUAL, point, rows.values())
     right = judged(code(), found, rows)
     assert right.inexact == {"identity": dict.fromkeys(point.gradients, 1e-3)}
@@ -390,9 +388,9 @@ def test_oracles_that_say_nothing(point: Point, exact: Truth) -> None:
 
     nan = Truth({**exact.gradients, "x_bar": exact.gradients["x_bar"] * np.nan})
     rows = [
-        Oracle("silent", "", "", silent),
+        Oracle("silent", "", silent),
         said("not finite", nan),
-        Oracle("derived", "", "", derived=silent),  # type: ignore[arg-type]
+        Oracle("derived", "", derived=silent),  # type: ignore[arg-type]
         said("digits", exact, exact=True),
     ]
     found = gathered(Regime("here", "", drawn), point, rows)
@@ -414,7 +412,7 @@ def test_evidence_is_gathered_once(point: Point, exact: Truth) -> None:
         asked.append(at)
         return exact
 
-    rows = {"digits": Oracle("digits", "", "", truth, exact=True)}
+    rows = {"digits": Oracle("digits", "", truth, exact=True)}
     found = gathered(USUAL, point, rows.values())
     for _ in range(3):
         judged(code(), found, rows)

@@ -14,9 +14,7 @@ def test_the_command_line_knows_the_same_names() -> None:
 
 
 def test_headings_fit_a_narrow_table() -> None:
-    for name, heading in command.HEADINGS.items():
-        assert ORACLES[name].heading.split("\n")[0] == heading
-        assert len(heading) <= 8
+    assert all(len(heading) <= 8 for heading in command.HEADINGS.values())
     assert len(set(command.HEADINGS.values())) == len(command.HEADINGS)
 
 

@@ -227,7 +227,7 @@ def test_at_a_kink_exactly_the_language_decides(oracle: Callable[[Point], Truth]
 def test_a_kink_that_no_ball_decides() -> None:
     """The argument is 0 for every b, but no ball knows."""
     text = "h_next = relu(sigmoid(b) + sigmoid(-b) - 1) * h + x"
-    with pytest.raises(NotRunError, match="bits are too wide still"):
+    with pytest.raises(NotRunError, match="bits hold both sides of a kink still"):
         arb_enclosures(drawn(Cell.parse(text)))
 
 

@@ -104,7 +104,7 @@ def test_oracles_that_are_themselves_inexact_have_judged_nothing() -> None:
 def test_a_check_of_what_is_derived_judges_no_gradient() -> None:
     """Taylor's remainders are those of the jvp: no gradient that was given has a part in them."""
     only = judgement(errors={"taylor": {"W_bar": 0.0, "h_bar": 0.0}})
-    found = report(only, required=True, derived=frozenset({"taylor"}))
+    found = report(only, required=True, dependent=frozenset({"taylor"}))
     assert not found.ok
 
 

@@ -82,7 +82,14 @@ NOTHING = "–"
     show_default=True,
     help="What the code is made for.",
 )
-@click.option("--seed", default=0, show_default=True, help="Of the random numbers.")
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="Of the random numbers.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def verify_command(
     cell: str,
@@ -183,6 +190,8 @@ def _ulp(ulps: Mapping[str, float], names: Iterable[str]) -> str:
 
 def _notes(report: "Report") -> Iterator[str]:
     """What the columns are, where the arrays lie, and which oracles said nothing, and why."""
+    if "taylor" in report.errors:
+        yield "Taylor: no relative error, but what is missing of the order of remainders, 2; of 2"
     if report.ulps:
         yield "ulp: certified; how far entries are at most, in last places of the largest one"
     for each in report.regimes:

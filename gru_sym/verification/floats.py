@@ -46,6 +46,8 @@ def complex_step(point: Point) -> Truth:
     within(_passes(point), "complex step")
     meaning, library = Meaning.of_cell(point.cell, point.sizes), complex_numpy()
     values = stacked(point, meaning.unroll(library, point.cell, point.moving, point.T))
+    if not all(np.isfinite(value).all() for value in values.values()):
+        raise NotRunError("the equations, as they are written, are not finite in float64 here")
     gradients = {}
     for name, array in point.moving.items():
         slopes = [

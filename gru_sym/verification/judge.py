@@ -17,17 +17,23 @@ from gru_sym.codegen.trajectory import Trajectory
 from gru_sym.derive.vjp import BAR
 from gru_sym.verification.oracles import Oracle
 from gru_sym.verification.point import Array, Point
-from gru_sym.verification.regimes import Regime
+from gru_sym.verification.regimes import Regime, check_finite
 from gru_sym.verification.relative import relative_error
 from gru_sym.verification.report import TOLERANCE, Judgement
 from gru_sym.verification.scalars import scalar_point
 from gru_sym.verification.tape import mapped
-from gru_sym.verification.truth import NotRunError, Truth
+from gru_sym.verification.truth import NotRunError, NoValueError, Truth
 
 __all__ = ["Evidence", "evidence", "gathered", "judged"]
 
 _SMALLEST = 1e-290
 """Where the largest entry of a gradient is smaller, float64 has no digits left for the others."""
+
+_NOTHING = 1e-40
+"""What is smaller than this beside all values is 0 in 50 digits."""
+
+FORWARD = "the forward pass"
+"""What stands for all values, where gradients are named."""
 
 SCALAR = Regime("scalar", "single entries, sizes of 1 and 2", scalar_point)
 
@@ -70,6 +76,8 @@ def evidence(
     for regime, those in pairs:
         try:
             point = regime.point(cell, seed)
+            if regime.drawn:
+                check_finite(point)
         except NotRunError as reason:
             found.append(Evidence(regime, None, {}, {}, (), {o.name: str(reason) for o in those}))
             continue
@@ -88,7 +96,8 @@ def gathered(
     derived: dict[str, Mapping[str, float]] = {}
     identities = []
     not_run = {}
-    for oracle in oracles:
+    rows = list(oracles)
+    for oracle in rows:
         if tell is not None:
             tell(f"{regime.name}: {oracle.name}")
         try:
@@ -99,8 +108,12 @@ def gathered(
                     derived[oracle.name] = oracle.derived(point)
                 else:
                     identities.append(oracle)
+        except NoValueError as reason:
+            return Evidence(regime, point, {}, {}, (), {row.name: str(reason) for row in rows})
         except NotRunError as reason:
             not_run[oracle.name] = str(reason)
+        except (ImportError, MemoryError) as error:
+            not_run[oracle.name] = f"{type(error).__name__}: {error}"
     return Evidence(regime, point, truths, derived, tuple(identities), not_run)
 
 
@@ -133,40 +146,37 @@ def judged(run: Compiled, found: Evidence, oracles: Mapping[str, Oracle]) -> Jud
     except Exception as error:  # whatever generated code may raise is a finding
         fault = f"{type(error).__name__}: {error}"
         return Judgement(regime.name, regime.words, **about, fault=fault, not_run=found.not_run)
+    if gradients.keys() != set(point.gradients):
+        others = sorted(gradients.keys() ^ set(point.gradients))
+        fault = f"the gradients are not those of the cell: {', '.join(others)}"
+        return Judgement(regime.name, regime.words, **about, fault=fault, not_run=found.not_run)
+    exact = next((t for n, t in found.truths.items() if oracles[n].exact), None)
+    small = () if exact is None else _below_float64(exact)
     errors = {
-        name: _errors(gradients, truth, oracles[name].exact) for name, truth in found.truths.items()
-    }
-    forward = {
-        name: max(_distance(values.get(v), a) for v, a in truth.values.items())
+        name: _without(_errors(gradients, truth, oracles[name].exact), small)
         for name, truth in found.truths.items()
-        if truth.values
     }
     for oracle in found.identities:
         assert oracle.identity is not None
         with np.errstate(all="ignore"):
-            errors[oracle.name] = _identity(oracle, point, gradients)
+            errors[oracle.name] = _without(_identity(oracle, point, gradients), small)
     errors |= {name: dict(of) for name, of in found.derived.items()}
-    inexact = _inexact(errors, found, oracles)
+    forward = {
+        name: _forward(values, truth, oracles[name].exact)
+        for name, truth in found.truths.items()
+        if truth.values
+    }
+    inexact = _inexact(errors, forward, found, oracles)
     return Judgement(
         regime.name,
         regime.words,
         **about,
         errors={name: _without(of, inexact.get(name, {})) for name, of in errors.items()},
-        forward=_believed(forward, oracles),
+        forward={n: error for n, error in forward.items() if FORWARD not in inexact.get(n, {})},
         inexact=inexact,
         ulps=_ulps(gradients, found),
         not_run=found.not_run,
     )
-
-
-def _believed(forward: Mapping[str, float], oracles: Mapping[str, Oracle]) -> dict[str, float]:
-    """The errors of values; where more digits say that ours are right, none of an oracle's own."""
-    right = any(error < TOLERANCE for name, error in forward.items() if oracles[name].exact)
-    return {
-        name: error
-        for name, error in forward.items()
-        if error < TOLERANCE or oracles[name].exact or not right
-    }
 
 
 def _without(of: Mapping[str, float], names: Iterable[str]) -> dict[str, float]:
@@ -174,7 +184,13 @@ def _without(of: Mapping[str, float], names: Iterable[str]) -> dict[str, float]:
 
 
 def _as_floats(array: Any) -> Array:
-    """Float64, also of the numbers of a backend that computes number by number."""
+    """Float64, also of the numbers of a backend that computes number by number.
+
+    Raises:
+        TypeError: they are complex.
+    """
+    if array.dtype.kind == "c":
+        raise TypeError(f"values of the type {array.dtype} at real arrays")
     if array.dtype != object:
         return np.asarray(array, np.float64)
     floats: Array = np.asarray(mapped(array, float), np.float64)
@@ -191,19 +207,37 @@ def _values(trajectory: Trajectory) -> dict[str, Array]:
 def _errors(gradients: Mapping[str, Array], truth: Truth, exact: bool) -> dict[str, float]:
     """The relative error of each gradient.
 
-    One that is 0 for certain is held against all gradients together; one that float64 cannot hold
-    is left out.
+    One that is 0 for certain is held against all gradients together.
     """
-    largest = {name: float(np.abs(a).max(initial=0)) for name, a in truth.gradients.items()}
+    largest = {name: _largest(array) for name, array in truth.gradients.items()}
     every = max(largest.values(), default=0.0)
-    found = {}
-    for name, right in truth.gradients.items():
-        if exact and not largest[name] and every and name in gradients:
-            noise = float(np.abs(gradients[name]).max(initial=0))
-            found[name] = noise / every if np.isfinite(noise) else inf
-        elif not 0 < largest[name] < _SMALLEST:
-            found[name] = _distance(gradients.get(name), right)
-    return found
+    return {
+        name: _largest(gradients[name]) / every
+        if exact and every and not largest[name]
+        else _distance(gradients[name], right)
+        for name, right in truth.gradients.items()
+    }
+
+
+def _forward(values: Mapping[str, Array], truth: Truth, exact: bool) -> float:
+    """The largest relative error of a value; one that is 0 for certain is held against all."""
+    every = max(map(_largest, truth.values.values()))
+    return max(
+        _largest(values[name]) / every
+        if exact and every and _largest(right) < _NOTHING * every
+        else _distance(values.get(name), right)
+        for name, right in truth.values.items()
+    )
+
+
+def _largest(array: Array) -> float:
+    """The largest size of an entry; infinite where one is not finite."""
+    return float(np.abs(array).max(initial=0)) if np.isfinite(array).all() else inf
+
+
+def _below_float64(exact: Truth) -> list[str]:
+    """The gradients that are not 0, but of which float64 has no digits."""
+    return [n for n, a in exact.gradients.items() if 0 < _largest(a) < _SMALLEST]
 
 
 def _distance(found: Array | None, right: Array) -> float:
@@ -222,20 +256,24 @@ def _identity(oracle: Oracle, point: Point, gradients: Mapping[str, Array]) -> d
 
 
 def _inexact(
-    errors: Mapping[str, Mapping[str, float]], found: Evidence, oracles: Mapping[str, Oracle]
+    errors: Mapping[str, Mapping[str, float]],
+    forward: Mapping[str, float],
+    found: Evidence,
+    oracles: Mapping[str, Oracle],
 ) -> dict[str, dict[str, float]]:
-    """Where an oracle in float64 differs and is itself to blame, as one of more digits shows."""
+    """Where an oracle in float64 differs, and one of more digits says that the code is right.
+
+    Then it is the oracle that is off, by the error given: of a gradient, or of the forward pass.
+    """
     best = next((n for n in errors if oracles[n].exact and n in found.truths), None)
     if best is None:
         return {}
     blamed: dict[str, dict[str, float]] = {}
     for name, of in errors.items():
-        row = oracles[name]
-        if row.exact or row.derived is not None:
+        if oracles[name].exact or oracles[name].derived is not None:
             continue
         for gradient, error in of.items():
-            right = errors[best].get(gradient, inf) < TOLERANCE
-            if error < TOLERANCE or not right:
+            if error < TOLERANCE or not errors[best].get(gradient, inf) < TOLERANCE:
                 continue
             own = error  # of an identity: the other side of it is what is off
             if name in found.truths:
@@ -243,6 +281,8 @@ def _inexact(
                     found.truths[name].gradients[gradient], found.truths[best].gradients[gradient]
                 )
             blamed.setdefault(name, {})[gradient] = own
+        if forward.get(name, 0.0) >= TOLERANCE > forward.get(best, inf):
+            blamed.setdefault(name, {})[FORWARD] = forward[name]
     return blamed
 
 

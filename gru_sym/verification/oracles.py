@@ -22,37 +22,37 @@ class Oracle:
 
     Attributes:
         name: as it is asked for.
-        heading: above its column.
         words: what it is.
         truth: computes gradients by other means.
         identity: the relative error of each of the gradients given, by an identity they fulfil.
         derived: a check of what is derived, whatever gradients are given; its own measure.
         exact: whether it has more digits than float64.
         scalar: whether it has to have a point of its own, with sizes of 1 and 2.
+        independent: whether it rests on none of our rules of derivatives; what does has to hold,
+            too, but judges no gradient alone.
         tolerance: what its measure may be, where that is no relative error.
     """
 
     name: str
-    heading: str
     words: str
     truth: Callable[[Point], Truth] | None = None
     identity: Callable[[Point, Arrays], dict[str, float]] | None = None
     derived: Callable[[Point], dict[str, float]] | None = None
     exact: bool = False
     scalar: bool = False
+    independent: bool = True
     tolerance: float | None = None
 
 
 _TABLE = (
-    Oracle("hand", "hand", "backprop derived and written by hand", by_hand),
-    Oracle("complex_step", "complex\nstep", "the complex step of every entry", complex_step),
-    Oracle("torch", "torch", "PyTorch's autograd through the equations", torch_autograd),
-    Oracle("jax", "jax", "jax.grad of a scan of the equations", jax_reverse),
-    Oracle("mpmath", "mpmath", "reverse accumulation in 50 digits", mpmath_digits, exact=True),
-    Oracle("arb", "arb", "enclosures by python-flint, certified", arb_enclosures, exact=True),
+    Oracle("hand", "backprop derived and written by hand", by_hand),
+    Oracle("complex_step", "the complex step of every entry", complex_step),
+    Oracle("torch", "PyTorch's autograd through the equations", torch_autograd),
+    Oracle("jax", "jax.grad of a scan of the equations", jax_reverse),
+    Oracle("mpmath", "reverse accumulation in 50 digits", mpmath_digits, exact=True),
+    Oracle("arb", "enclosures by python-flint, certified", arb_enclosures, exact=True),
     Oracle(
         "brute_force",
-        "brute\nforce",
         "sympy.diff of single entries, at sizes of 1 and 2",
         sympy_entries,
         exact=True,
@@ -60,15 +60,15 @@ _TABLE = (
     ),
     Oracle(
         "dot_product",
-        "dot\nproduct",
         "⟨J v, w⟩ = ⟨v, Jᵀ w⟩ with the derived jvp",
         identity=dot_product,
+        independent=False,
     ),
     Oracle(
         "taylor",
-        "Taylor",
         "order of Taylor's remainders with the derived jvp and hvp: what is missing of it",
         derived=taylor,
+        independent=False,
         tolerance=1e-3,
     ),
 )

@@ -21,7 +21,15 @@ from gru_sym.verification.meaning import Meaning
 from gru_sym.verification.point import Array, Point, shape_in
 from gru_sym.verification.truth import NotRunError
 
-__all__ = ["REGIMES", "Regime", "drawn", "largest_argument", "regime_of", "sizes_of"]
+__all__ = [
+    "REGIMES",
+    "Regime",
+    "check_finite",
+    "drawn",
+    "largest_argument",
+    "regime_of",
+    "sizes_of",
+]
 
 STEPS, SEQUENCES = 4, 2
 _KNOWN = {"H": 3, "I": 5}
@@ -37,11 +45,13 @@ class Regime:
         name: as it is asked for.
         words: what is particular about it.
         point: draws one for a cell, from a seed.
+        drawn: whether it is drawn: then it has to be one where the equations stay finite.
     """
 
     name: str
     words: str
     point: Callable[[Cell, int], Point]
+    drawn: bool = True
 
 
 def sizes_of(cell: Cell) -> dict[str, int]:
@@ -104,6 +114,19 @@ def drawn(
     )
 
 
+def check_finite(point: Point) -> None:
+    """Raise where the equations, as they are written, leave the numbers of float64.
+
+    Raises:
+        NotRunError: so they do.
+    """
+    meaning = Meaning.of_cell(point.cell, point.sizes)
+    with np.errstate(all="ignore"):
+        steps = meaning.unroll(complex_numpy(), point.cell, point.moving, point.T)
+        if not all(np.isfinite(v.array).all() for values in steps for v in values.values()):
+            raise NotRunError("the equations, as they are written, are not finite in float64 here")
+
+
 def largest_argument(point: Point) -> float:
     """The largest |a| that a function which saturates is applied to.
 
@@ -126,9 +149,9 @@ def largest_argument(point: Point) -> float:
         return max(float(np.abs(v[name].array).max()) for v in steps for name in names)
 
 
-def _with_arguments(cell: Cell, seed: int, largest: float) -> Point:
+def _with_arguments(cell: Cell, seed: int, largest: float, steps: int, sequences: int) -> Point:
     """A point whose parameters are scaled until arguments of gates come up to ``largest``."""
-    point = drawn(cell, seed)
+    point = drawn(cell, seed, steps=steps, sequences=sequences)
     low, high = 0.0, 1.0
     while largest_argument(point.scaled(high)) < largest:
         low, high = high, 2 * high
@@ -164,13 +187,17 @@ _TABLE = (
     Regime(
         "saturated",
         "arguments of gates up to ±40",
-        lambda cell, seed: _with_arguments(cell, seed, 40.0),
+        lambda cell, seed: _with_arguments(cell, seed, 40.0, 6, 4),
     ),
-    Regime("tiny", "parameters of 1e-8", lambda cell, seed: drawn(cell, seed).scaled(1e-8)),
+    Regime(
+        "tiny",
+        "parameters of 1e-8, one sequence",
+        lambda cell, seed: drawn(cell, seed, steps=7, sequences=1).scaled(1e-8),
+    ),
     Regime(
         "huge",
         "arguments of gates up to ±100",
-        lambda cell, seed: _with_arguments(cell, seed, 100.0),
+        lambda cell, seed: _with_arguments(cell, seed, 100.0, STEPS, SEQUENCES),
     ),
     Regime(
         "extreme",

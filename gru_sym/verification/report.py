@@ -59,7 +59,8 @@ class Report:
         tolerances: oracle → the error that it allows.
         required: whether each oracle has to run, as those do that are asked for by name.
         regimes: the judgements.
-        derived: the oracles that check what is derived, and judge no gradient.
+        dependent: the oracles that rest on our own rules: they have to agree, but to be judged a
+            gradient needs another.
         at: the regime in which every gradient has to be judged; empty where any will do.
     """
 
@@ -70,7 +71,7 @@ class Report:
     tolerances: Mapping[str, float]
     required: bool
     regimes: tuple[Judgement, ...]
-    derived: frozenset[str] = frozenset()
+    dependent: frozenset[str] = frozenset()
     at: str = ""
 
     @property
@@ -124,7 +125,7 @@ class Report:
             name
             for judgement in where
             for oracle, errors in judgement.errors.items()
-            if oracle not in self.derived
+            if oracle not in self.dependent
             for name in errors
         }
         for name in self.gradients:

@@ -27,6 +27,7 @@ from gru_sym.verification.truth import NotRunError, Truth, where_real
 __all__ = ["scalar_point", "sympy_entries"]
 
 _DIGITS = 60
+_NOTHING = 1e-45
 _LARGEST = 200
 """Parts of the loss of one step up to which a second one is taken: it squares them."""
 _MOST = 50_000
@@ -58,6 +59,10 @@ def sympy_entries(point: Point) -> Truth:
         with where_real():
             slopes = [float(evaluation.of(unrolled.loss.diff(symbol))) for symbol in symbols.flat]
         gradients[name + BAR] = np.array(slopes).reshape(array.shape)
+    every = max((np.abs(bar).max(initial=0) for bar in gradients.values()), default=0.0)
+    for bar in gradients.values():
+        if np.abs(bar).max(initial=0) < _NOTHING * every:
+            bar[...] = 0.0  # what cancels leaves the last of the digits
     return Truth(gradients)
 
 

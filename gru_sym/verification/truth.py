@@ -11,7 +11,7 @@ from gru_sym.verification.meaning import Values
 from gru_sym.verification.point import Array, Point, shape_in
 from gru_sym.verification.tape import OutsideError
 
-__all__ = ["MOST", "NotRunError", "Truth", "stacked", "where_real", "within"]
+__all__ = ["MOST", "NoValueError", "NotRunError", "Truth", "stacked", "where_real", "within"]
 
 MOST = 4e8
 """Operations in floating point that an oracle may take; more are not begun."""
@@ -19,6 +19,10 @@ MOST = 4e8
 
 class NotRunError(Exception):
     """Why an oracle says nothing here."""
+
+
+class NoValueError(NotRunError):
+    """The cell has no real value at a point: nothing can be said of its gradients there."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,12 +65,12 @@ def where_real() -> Iterator[None]:
     """Raise where the cell has no value.
 
     Raises:
-        NotRunError: in the place of the error that numbers of many digits raise there.
+        NoValueError: in the place of the error that numbers of many digits raise there.
     """
     try:
         yield
     except (OutsideError, ZeroDivisionError):
-        raise NotRunError(
+        raise NoValueError(
             "the cell has no real value here: a division by 0, or a logarithm or root of what is "
             "not positive"
         ) from None

@@ -68,8 +68,16 @@ def verify(
     >>> report.ok, report.errors["mpmath"]["U_h_bar"] < 1e-14
     (True, True)
     """
-    rows = oracles_of(oracles)
-    names = None if regimes is None else list(dict.fromkeys(regimes))
+    rows = oracles_of([oracles] if isinstance(oracles, str) else oracles)
+    names = [regimes] if isinstance(regimes, str) else regimes
+    if names is not None:
+        names = list(dict.fromkeys(names))
+    if names == [] or not rows:
+        raise DataError(
+            "there is nothing to compare with", mend="name one, or leave them all to us"
+        )
+    if seed < 0:
+        raise DataError(f"the seed {seed} is negative", mend="give 0 or more")
     run = cell if isinstance(cell, Compiled) else _compiled(cell, backend)
     if params is None:
         if xs is not None or h0 is not None or hs_bar is not None:
@@ -84,7 +92,7 @@ def verify(
                 mend="give arrays or regimes",
             )
         point = point_of(run.cell, params, xs, h0, hs_bar, seed=seed)
-        kinds = [Regime(GIVEN, "the arrays given", lambda _cell, _seed: point)]
+        kinds = [Regime(GIVEN, "the arrays given", lambda _cell, _seed: point, drawn=False)]
     found = evidence(run.cell, rows, kinds, seed, tell)
     bars = [f"{v.name}_bar" for v in (*run.cell.params, *run.cell.inputs, *run.cell.states)]
     return Report(
@@ -95,7 +103,7 @@ def verify(
         {row.name: row.tolerance or TOLERANCE for row in rows},
         oracles is not None,
         tuple(judged(run, each, ORACLES) for each in found),
-        derived=frozenset(row.name for row in rows if row.derived is not None),
+        dependent=frozenset(row.name for row in rows if not row.independent),
         at="" if params is None else GIVEN,
     )
 
