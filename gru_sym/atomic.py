@@ -16,22 +16,33 @@ __all__ = ["writing"]
 
 _MENDS: dict[int | None, str] = {
     errno.ENOSPC: "free some space, or write elsewhere",
+    errno.EDQUOT: "your quota is used up: free some space, or write elsewhere",
+    errno.EFBIG: "files may not be that large here: raise the limit (ulimit -f)",
+    errno.EEXIST: "something else has just written it: name another file",
     errno.EISDIR: "give the path of a file",
 }
 
+_NO_LINKS = {errno.EPERM, errno.EACCES, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
+"""How file systems say that they have no hard links."""
+
 
 @contextmanager
-def writing(out: Path) -> Iterator[BinaryIO]:
+def writing(out: Path, *, new: bool = False) -> Iterator[BinaryIO]:
     """A file that takes the place of ``out`` when the block ends, and is gone when it fails.
 
     A link leads to the file that is written; a file that was there hands on its permissions. What
     is no file, such as a pipe, is written to as it is.
 
+    Args:
+        out: the path.
+        new: whether it may not be there; of several that make it at once, one succeeds. (A file
+            system without hard links cannot tell, and the last one succeeds.)
+
     Raises:
-        DataError: it cannot be written.
+        DataError: it cannot be written, or ``new`` is there already.
     """
     try:
-        if out.exists() and not out.is_file():
+        if not new and out.exists() and not out.is_file():
             with out.open("wb") as stream:
                 yield stream
             return
@@ -44,7 +55,7 @@ def writing(out: Path) -> Iterator[BinaryIO]:
                 file.flush()
                 os.fsync(file.fileno())  # before it takes the place of what was there
             Path(temporary).chmod(mode)
-            Path(temporary).replace(target)
+            _move(Path(temporary), target, new=new)
         except BaseException:
             with contextlib.suppress(OSError):
                 Path(temporary).unlink()
@@ -56,6 +67,19 @@ def writing(out: Path) -> Iterator[BinaryIO]:
                 error.errno, "give a path in a directory that exists and can be written"
             ),
         ) from error
+
+
+def _move(temporary: Path, target: Path, *, new: bool) -> None:
+    if new:
+        try:
+            target.hardlink_to(temporary)  # which, unlike a move, never takes the place of a file
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+        else:
+            temporary.unlink()
+            return
+    temporary.replace(target)
 
 
 def _followed(path: Path) -> Path:

@@ -1,5 +1,6 @@
 """Read NumPy's files: one array, or arrays by name; what they pickle is never loaded."""
 
+import re
 import zipfile
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -12,6 +13,9 @@ from gru_sym.errors import DataError
 __all__ = ["read"]
 
 Array = NDArray[Any]
+
+_BEGINS = re.compile(rb"\x93NUMPY|PK|\x80[\x02-\x0f]")
+"""How a file begins that NumPy wrote, and a pickle: with an opcode and its protocol."""
 
 
 def read(path: str | Path, what: str) -> Array | dict[str, Array]:
@@ -35,12 +39,21 @@ def read(path: str | Path, what: str) -> Array | dict[str, Array]:
             mend="give the path of a .npy or .npz file",
         ) from error
     except (ValueError, EOFError, KeyError, zipfile.BadZipFile, NotImplementedError) as error:
-        if "pickle" in str(error).lower():
-            raise DataError(
-                f"the {what}, {path}, hold pickled data or objects, which are never loaded",
-                mend=mend,
-            ) from error
-        raise DataError(f"the {what}, {path}: not a NumPy file ({error})", mend=mend) from error
+        said = str(error)
+        if "pickle" in said.lower():
+            if _BEGINS.match(_first_bytes(path)):
+                raise DataError(
+                    f"the {what}, {path}, hold pickled data or objects, which are never loaded",
+                    mend=mend,
+                ) from error
+            # NumPy takes every file that is none of its own for a pickle.
+            said = "it does not begin as one"
+        raise DataError(f"the {what}, {path}: not a NumPy file ({said})", mend=mend) from error
+
+
+def _first_bytes(path: str | Path) -> bytes:
+    with Path(path).open("rb") as file:
+        return file.read(6)
 
 
 def _load(file: BinaryIO) -> Array | dict[str, Array]:

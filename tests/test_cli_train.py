@@ -191,7 +191,40 @@ def test_an_interrupt_says_what_is_left(tmp_path: Path) -> None:
     assert isinstance(weights.load(path), weights.TrainingRun)
     status, written = on_terminal(*arguments, interrupt_at=b"epochs/s")
     assert status == 130
-    assert "stopped" not in written
+    assert "stopped; nothing was written" in " ".join(written.split())
+
+
+def test_an_interrupt_before_the_first_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    path = tmp_path / "run.safetensors"
+    monkeypatch.setattr("gru_sym.training.read_series", interrupted)
+    for arguments in (["gru", *QUICK], ["gru", *QUICK, "-o", path]):
+        result = train(*arguments)
+        assert (result.exit_code, result.stderr.strip()) == (130, "stopped; nothing was written")
+    path.write_text("of another")
+    result = train("gru", *QUICK, "-o", path)
+    assert result.stderr.strip() == "stopped; nothing was written"
+
+
+def test_a_forecast_that_is_not_finite(tmp_path: Path) -> None:
+    """The run is kept, the table says so, and the status is 1."""
+    np.save(tmp_path / "x.npy", [*np.sin(np.arange(40)), *[1e6] * 10])
+    (tmp_path / "grows.cell").write_text("h_next = exp(W @ x) + exp(V @ x)")
+    path = tmp_path / "run.safetensors"
+    arguments = [tmp_path / "grows.cell", "--data", tmp_path / "x.npy", "--epochs", "2"]
+    arguments += ["--held-out", "0.2"]
+    result = train(*arguments, "-o", path)
+    assert result.exit_code == 1, result.output
+    assert result.stdout.count("not finite") == 4  # MSE and RMSE, the model's and in those of naive
+    assert result.stderr == (f"wrote {path}\nthe forecast is not finite: held out\n")
+    assert isinstance(weights.load(path), weights.TrainingRun)
+    found = json_of(*arguments, status=1)
+    assert found["held_out"]["mse"]["model"] is None
+    assert found["training"]["mse"]["model"] > 0
 
 
 def test_help_is_light() -> None:

@@ -76,6 +76,13 @@ def test_files_that_are_none(content: bytes, tmp_path: Path) -> None:
     assert "np.save" in caught.value.mend
 
 
+@pytest.mark.parametrize("content", [b"hello", b"1 2 3\n", b"\x00" * 200, b"\x80", b"\x80\xff"])
+def test_junk_is_not_called_a_pickle(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "X.npy").write_bytes(content)
+    with pytest.raises(DataError, match=r"not a NumPy file \(it does not begin as one\)"):
+        read(tmp_path / "X.npy", "inputs")
+
+
 @pytest.mark.parametrize("kind", ["npy", "npz"])
 def test_files_that_break_off(kind: str, tmp_path: Path) -> None:
     path = tmp_path / f"X.{kind}"

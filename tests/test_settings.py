@@ -35,6 +35,8 @@ def test_by_name() -> None:
         ({"epochs": 0}, "epochs is 0"),
         ({"epochs": "3"}, "epochs is '3'"),
         ({"seed": -1}, "seed is -1, and has to be a whole number from 0 on"),
+        ({"seed": 10**5000}, "seed is a number of 16610 bits"),
+        ({"epochs": -(10**5000)}, "epochs is a number of 16610 bits"),
         ({"every": 0}, "every is 0"),
         ({"window": 0}, "window is 0"),
         ({"batch": -3}, "batch is -3"),

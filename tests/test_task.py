@@ -107,7 +107,12 @@ def test_symbols(rng: np.random.Generator, sequences: int | None) -> None:
         (np.full(30, 0.1), Settings(), "is constant over its training part, 20 values"),
         ([[k, 7.0] for k in range(30)], Settings(), "is constant in column 1"),
         ([5.0] * 20 + [6.0] * 10, Settings(), "is constant over its training part"),
-        (1e-200 * np.arange(30), Settings(), "is constant"),
+        ([0.1 + 1e-15, *[0.1] * 29], Settings(), "hardly varies over its training part: by"),
+        ([[k, 7.0 + 1e-15 * (k % 2)] for k in range(30)], Settings(), "hardly varies in column 1"),
+        (1e-200 * np.arange(30), Settings(), "hardly varies"),
+        ([*range(29), 1e60], Settings(dtype="float32"), "standardised, they overflow float32"),
+        ([*range(29), 1e60], Settings(held_out=0.5, dtype="float32"), "too large beside those"),
+        ([*(1e-99 * np.arange(29)), 1e300], Settings(), "they overflow float64"),
         (1e200 * np.arange(30), Settings(), "holds numbers that are too large"),
         ([0.5] * 30, SYMBOLS, "holds 0.5 at time 0: cross_entropy needs symbols"),
         ([0] * 29 + [-1], SYMBOLS, "holds -1 at time 29"),
@@ -115,6 +120,7 @@ def test_symbols(rng: np.random.Generator, sequences: int | None) -> None:
         (np.zeros(30), SYMBOLS, "holds the symbol 0 alone"),
         (np.zeros((30, 2, 1)), SYMBOLS, r"symbols are \(T,\) or \(T, B\)"),
         ([0] * 29 + [2**30], SYMBOLS, "too many"),
+        ([0] * 29 + [2**31 - 1], SYMBOLS, "the largest 2147483647: one-hot these are 6.4e"),
     ],
 )
 def test_what_cannot_be_learned(values: object, settings: Settings, message: str) -> None:
@@ -130,3 +136,45 @@ def test_another_series_under_the_same_scaling() -> None:
     scaling = task_of(Series(np.arange(30) % 3), SYMBOLS).scaling
     with pytest.raises(DataError, match="has the symbol 3, and 3 symbols were learned"):
         scaling.scaled(Series([0, 3]))  # type: ignore[arg-type]
+
+
+def test_many_symbols_take_no_square() -> None:
+    """2·10⁵ of them one-hot at six steps are 10 MB; a matrix of them all would be 320 GB."""
+    classes = 200_000
+    task = task_of(Series([0, 5, classes - 1, 7, 5, 0]), SYMBOLS)  # type: ignore[arg-type]
+    assert task.scaling.classes == classes
+    assert task.ys[:, 0].argmax(axis=-1).tolist() == [5, classes - 1, 7, 5, 0]
+    assert task.ys.sum() == 5
+    with pytest.raises(DataError, match="too many"):
+        task.scaling.scaled(Series(np.zeros(1000)))
+
+
+def test_the_alphabet_is_that_of_the_whole_series() -> None:
+    """And nothing else of what is held out is used."""
+    seen = np.arange(20) % 3
+    one, two = (task_of(Series(np.append(seen, [k] * 9 + [4])), SYMBOLS) for k in (0, 2))
+    assert one.scaling == two.scaling
+    assert one.scaling.classes == 5
+    assert np.array_equal(one.naive[: one.learned], two.naive[: two.learned])
+    assert np.array_equal(one.ys[: one.learned], two.ys[: two.learned])
+
+
+def test_an_outlier_that_is_held_out_warns_of_nothing() -> None:
+    task = task_of(Series([*range(29), 1e200]), Settings())  # type: ignore[arg-type]
+    assert task.naive[-1, 0] == np.inf
+
+
+@pytest.mark.parametrize(
+    ("options", "count"),
+    [
+        ({}, 1),
+        ({"truncate": 4}, 5),
+        ({"window": 7}, 1),
+        ({"window": 7, "batch": 2}, 3),
+        ({"window": 7, "batch": 99, "truncate": 3}, 3),
+    ],
+)
+def test_updates(options: dict[str, int], count: int) -> None:
+    settings = Settings(**options)  # type: ignore[arg-type]
+    task = task_of(Series(np.random.default_rng(0).normal(size=(30, 2, 1))), settings)
+    assert task.updates(settings) == count

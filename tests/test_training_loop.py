@@ -17,7 +17,7 @@ from gru_sym import cells, compile, readout, stack, train, weights
 from gru_sym.cells import Cell
 from gru_sym.codegen.compile import Compiled
 from gru_sym.errors import DataError, StructureError
-from gru_sym.training import Result, read_series
+from gru_sym.training import Result, loop, read_series
 from gru_sym.training.adam import Adam, Moments, norm
 from gru_sym.training.loop import _Trainer
 from gru_sym.training.model import initial, model_of, sizes_of
@@ -363,31 +363,100 @@ def test_divergence_leaves_the_last_checkpoint(values: np.ndarray, tmp_path: Pat
     path = tmp_path / "run.safetensors"
     cell = Cell.parse("h_next = exp(W @ x + U @ h)")
     with pytest.raises(DataError, match=r"training diverged at epoch \d+") as caught:
-        train(cell, values, hidden=3, epochs=50, learning_rate=0.9, out=path, every=1)
+        train(cell, values, hidden=3, epochs=50, learning_rate=0.9, window=4, out=path, every=1)
     assert "smaller learning rate than 0.9" in caught.value.mend
     assert "clip" in caught.value.mend
     left = weights.load(path)
     assert isinstance(left, TrainingRun)
     assert all(np.isfinite(p).all() for p in left.parameters.values())
     with pytest.raises(DataError, match="a smaller clip than 9") as clipped:
-        train(cell, values, epochs=50, learning_rate=1e300, clip=9)
+        train(cell, values, epochs=50, learning_rate=1e300, clip=9, window=4)
     assert "diverged at epoch" in clipped.value.message
+
+
+def spoil(monkeypatch: pytest.MonkeyPatch, wrong: float, *, since: int) -> None:
+    """From one update on, an entry of the gradient is another."""
+    backward = Compiled.backward
+    calls: list[int] = []
+
+    def spoiled(self: Compiled, *args: Any) -> Arrays:
+        grads = backward(self, *args)
+        calls.append(1)
+        if len(calls) >= since:
+            grads["b_z_bar"][0] = wrong
+        return grads
+
+    monkeypatch.setattr(Compiled, "backward", spoiled)
 
 
 @pytest.mark.parametrize("wrong", [np.nan, np.inf])
 def test_a_gradient_that_is_not_finite(
     values: np.ndarray, monkeypatch: pytest.MonkeyPatch, wrong: float
 ) -> None:
-    backward = Compiled.backward
-
-    def spoiled(self: Compiled, *args: Any) -> Arrays:
-        grads = backward(self, *args)
-        grads["b_z_bar"][0] = wrong
-        return grads
-
-    monkeypatch.setattr(Compiled, "backward", spoiled)
-    with pytest.raises(DataError, match="training diverged at epoch 1:"):
+    spoil(monkeypatch, wrong, since=2)
+    with pytest.raises(DataError, match="training diverged at epoch 2:"):
         train(cells.gru, values, epochs=2, clip=1.0)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "wrong"), [("float64", 1e200), ("float32", 1e30), ("float64", -1e200)]
+)
+def test_a_gradient_whose_square_overflows(
+    values: np.ndarray, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, dtype: str, wrong: float
+) -> None:
+    """The parameters stay finite, and Adam's moments do not: no such file could be read again."""
+    path = tmp_path / "run.safetensors"
+    spoil(monkeypatch, wrong, since=3)
+    with pytest.raises(DataError, match="training diverged at epoch 3:"):
+        train(cells.gru, values, hidden=3, epochs=5, dtype=dtype, out=path, every=1)
+    left = weights.load(path)
+    assert isinstance(left, TrainingRun)
+    assert left.epoch == 2
+    with pytest.raises(DataError, match="training diverged at epoch 1:"):
+        train(cells.gru, values, hidden=3, epochs=5, dtype=dtype)
+
+
+def test_not_finite_from_the_start(values: np.ndarray, tmp_path: Path) -> None:
+    """No learning rate is to blame for that."""
+    for text, what in {
+        "h_next = log(W @ x + U @ h)": "loss",
+        "h_next = exp(W @ x + 9 * U @ h)": "loss",
+        "h_next = tanh(W @ x + sqrt(relu(U @ h)))": "gradient",
+    }.items():
+        wanted = f"the {what} is not finite at the initial parameters"
+        with pytest.raises(DataError, match=wanted) as caught:
+            train(Cell.parse(text), values, epochs=2, out=tmp_path / f"{len(text)}.safetensors")
+        assert "learning rate" not in caught.value.mend
+        assert "log" in caught.value.mend
+
+
+def test_two_starts_on_one_file(
+    values: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that finds no file, and meets that of another when it writes its own, gives way."""
+    path = tmp_path / "run.safetensors"
+    train(cells.gru, values, hidden=3, epochs=1, out=path)
+    before = path.read_bytes()
+    monkeypatch.setattr(loop, "resumed", lambda path, start, **_: start)
+    with pytest.raises(DataError, match="File exists"):
+        train(cells.gru, values, hidden=3, epochs=1, out=path, resume=True)
+    assert path.read_bytes() == before
+
+
+def test_what_is_asked_for_is_checked_before_it_is_compiled(
+    values: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "run.safetensors"
+    train(cells.gru, values, hidden=3, epochs=1, out=path)
+    monkeypatch.setattr(loop, "compile", None)
+    with pytest.raises(DataError, match="a run is written as"):
+        train(cells.gru, values, out="run.npz")
+    with pytest.raises(DataError, match="is there already"):
+        train(cells.gru, values, hidden=3, epochs=1, out=path)
+    with pytest.raises(DataError, match="seed is 0 there, and 1 here"):
+        train(cells.gru, values, hidden=3, epochs=1, out=path, resume=True, seed=1)
+    with pytest.raises(DataError, match="a window of 99 steps is longer"):
+        train(cells.gru, values, hidden=3, epochs=1, window=99)
 
 
 def test_a_huge_gradient_can_be_clipped() -> None:
@@ -405,5 +474,9 @@ def test_what_is_refused(values: np.ndarray, tmp_path: Path) -> None:
         train(cells.gru, values, window=99)
     with pytest.raises(StructureError, match="a cell is trained"):
         train("gru", values)  # type: ignore[arg-type]
+    with pytest.raises(DataError, match="out is 3, and has to be a path"):
+        train(cells.gru, values, out=3)  # type: ignore[arg-type]
+    with pytest.raises(DataError, match="is not an array"):
+        train(cells.gru, [[1, 2], [3]])  # type: ignore[list-item]
     with pytest.raises(DataError, match="cannot write"):
         train(cells.gru, values, out=tmp_path / "no" / "run.safetensors")

@@ -1,5 +1,6 @@
 """What training found: scores in the series' own unit, and forecasts."""
 
+import dataclasses
 import json
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 
 from gru_sym import cells, train
+from gru_sym.cells import Cell
 from gru_sym.errors import DataError
 from gru_sym.training import Result, Score, Series
 
@@ -113,4 +115,32 @@ def test_printed(wave: Result) -> None:
         *("training MSE ", "training RMSE", "held out MSE ", "held out RMSE")
     ]
     assert repr(wave) == str(wave)
+    assert wave.not_finite == ()
     assert "naive" in lines[-1]
+
+
+def test_a_model_that_overflows() -> None:
+    """Is no error, warns of nothing, and says so."""
+    values = np.append(np.sin(np.arange(40)), [1e6] * 10)
+    cell = Cell.parse("h_next = exp(W @ x) + exp(V @ x)")
+    result = train(cell, values, hidden=4, epochs=2, held_out=0.2)
+    assert result.held_out is not None
+    assert not np.isfinite(result.held_out.model)
+    assert np.isfinite(result.training.model)
+    assert result.not_finite == ("held out",)
+    assert "held out MSE   not finite, naive " in str(result)
+    assert not np.isfinite(result.predict()[-1])
+    with pytest.raises(DataError, match="the forecast is not finite"):
+        result.forecast(1)
+    assert np.isfinite(result.forecast(2, values[:30])).all()
+    with pytest.raises(DataError, match="too large beside those of the training part"):
+        result.predict([1e308 * 1.5, -1e308])
+
+
+def test_symbols_of_a_model_that_overflows(symbols: Result) -> None:
+    huge = {name: array * 1e308 for name, array in symbols.params.items()}
+    run = dataclasses.replace(symbols.run, parameters=huge)
+    result = dataclasses.replace(symbols, run=run)
+    assert not np.isfinite(result.predict([0, 1])).all()
+    with pytest.raises(DataError, match="the forecast is not finite"):
+        result.forecast(1)

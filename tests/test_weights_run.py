@@ -1,5 +1,7 @@
 """Training runs as files: read back as they were, and never trusted."""
 
+import contextlib
+import dataclasses
 import json
 import subprocess
 import sys
@@ -15,7 +17,7 @@ from gru_sym import cells, compile, stack, train, weights
 from gru_sym.cells import Cell
 from gru_sym.errors import StructureError, WeightsError
 from gru_sym.training import Result
-from gru_sym.weights.run import KEY
+from gru_sym.weights.run import KEY, digest
 
 VALUES = np.sin(np.arange(30) / 2)
 
@@ -97,14 +99,25 @@ def test_other_metadata_is_passed_over(tmp_path: Path) -> None:
 # -- damage ----------------------------------------------------------------------------------------
 
 
-def damaged(path: Path, metadata: str, arrays: dict[str, np.ndarray]) -> str:
-    """The message with which a file is refused."""
-    path.write_bytes(safetensors.numpy.save(arrays, {KEY: metadata}))
+def refused(path: Path) -> str:
+    """The message, of a bounded length, with which a file is refused."""
     with pytest.raises(WeightsError) as caught:
         weights.load(path)
     assert str(path) in caught.value.message
+    assert len(caught.value.message) < len(str(path)) + 400
     assert caught.value.mend
     return caught.value.message
+
+
+def damaged(path: Path, metadata: str, arrays: dict[str, np.ndarray]) -> str:
+    """The message with which a file is refused that somebody has changed, its SHA-256 included."""
+    with contextlib.suppress(ValueError, AttributeError, RecursionError):
+        record = json.loads(metadata)
+        metadata = json.dumps(record | {"sha256": digest(record, arrays)})
+    path.write_bytes(safetensors.numpy.save(arrays, {KEY: metadata}))
+    message = refused(path)
+    assert "SHA-256" not in message
+    return message
 
 
 def parts(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
@@ -129,20 +142,23 @@ def test_metadata_that_is_none(made: tuple[Result, Path], tmp_path: Path, metada
     ("field", "values"),
     [
         ("format", [None, 3, "pt"]),
-        ("version", [None, "1", 1.0, True, -1, 2, 10**30]),
+        ("version", [None, "1", 1.0, True, -1, 2, 10**30, 10**400, -(10**400)]),
         ("cell", [None, 3, "", "h_next = ", "__import__('os')", "h_next = x @", "x" * 500_000]),
         ("cell", ["h_next = tanh(U @ h)", "h_next = tanh(W @ x + V @ u + h)", cells.lstm.text]),
+        ("cell", ["h_next = tanh(W @ x + " + "_" * 90_000 + ")"]),
         ("name", [None, 3, []]),
         ("loss", [None, "mae", "cross_entropy", []]),
-        ("settings", [None, [], "x"]),
+        ("settings", [None, [], "x", {"seed": {}}, {"betas": [[0.9], 0.9]}]),
         ("sizes", [None, [], {}, {"H": 4}, {"H": 4, "I": 1, "O": -1}, {"H": 1e9, "I": 1, "O": 1}]),
         ("sizes", [{"H": 10**30, "I": 1, "O": 1}, {"H": True, "I": 1, "O": 1}]),
+        ("sizes", [{"H": 10**400, "I": 1, "O": 1}, {"H": 4, "I": 1, "O": 1, "Q" * 9999: 1}]),
+        ("scaling", [{"mean": [10**400], "std": [1.0]}, {"mean": [0.0], "std": [10**400]}]),
         ("scaling", [None, {}, {"mean": [0.0], "std": [0.0]}, {"mean": [], "std": []}]),
         ("scaling", [{"mean": ["0"], "std": [1.0]}, {"mean": [0.0, 1.0], "std": [1.0]}]),
         ("scaling", [{"mean": [float("nan")], "std": [1.0]}, {"mean": [0.0], "std": [-1.0]}]),
         ("data", [None, 3]),
-        ("epoch", [None, -1, 4, 10**30, "3"]),
-        ("step", [None, -1, 0.5]),
+        ("epoch", [None, -1, 4, 10**30, 10**400, "3"]),
+        ("step", [None, -1, 0.5, 10**400]),
     ],
 )
 def test_damaged_metadata(
@@ -186,6 +202,37 @@ def test_other_damage(made: tuple[Result, Path], tmp_path: Path) -> None:
     assert "its cell has no 'W_q'" in damaged(path, text, arrays | {"W_q": np.ones(2)})
     below = {"adam.v.b_y": np.array([-1.0])}
     assert "holds a square below 0" in damaged(path, text, arrays | below)
+
+
+def test_a_changed_byte(made: tuple[Result, Path], tmp_path: Path) -> None:
+    """Wherever it is, the file is refused, or it says the same."""
+    whole = made[1].read_bytes()
+    path = tmp_path / "a.safetensors"
+    rng = np.random.default_rng(0)
+    header = 8 + int.from_bytes(whole[:8], "little")
+    for at in (*rng.integers(0, header, 150), *rng.integers(header, len(whole), 150)):
+        changed = bytearray(whole)
+        changed[at] ^= 1 << int(rng.integers(8))
+        path.write_bytes(changed)
+        with contextlib.suppress(WeightsError):
+            found = weights.load(path)
+            assert at < header  # such as white space
+            assert isinstance(found, weights.TrainingRun)
+            assert found.to_bytes() == whole
+    path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    assert "is damaged: its content is not that of its SHA-256" in refused(path)
+
+
+def test_without_its_digest(made: tuple[Result, Path], tmp_path: Path) -> None:
+    record, arrays = parts(made[1])
+    path = tmp_path / "a.safetensors"
+    assert record.pop("sha256") == digest(record, arrays)
+    path.write_bytes(safetensors.numpy.save(arrays, {KEY: json.dumps(record)}))
+    assert "its sha256 is None" in refused(path)
+
+
+def test_a_long_name_is_cut(made: tuple[Result, Path]) -> None:
+    assert len(dataclasses.replace(made[0].run, name="x" * 9999).convention) < 500
 
 
 def test_reading_metadata_needs_no_numpy_module_of_safetensors(made: tuple[Result, Path]) -> None:

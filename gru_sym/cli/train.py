@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["train_command"]
 
+NOT_FINITE = 1
+
 
 @click.command(
     "train",
@@ -126,7 +128,7 @@ def train_command(
     resume: bool,
     as_json: bool,
     **settings: Any,
-) -> None:
+) -> int:
     """Train CELL to forecast the next value of a series.
 
     CELL gets a linear readout, and learns by backprop through time with its generated gradients.
@@ -134,34 +136,45 @@ def train_command(
 
     RUN.safetensors is written whole or not at all. After a kill, the same command with --resume
     goes on from it, and ends with the same numbers as a run that nothing disturbed.
-    """
-    from gru_sym.cells import stack
-    from gru_sym.cli.source import load_cell
-    from gru_sym.training import read_series, train
 
+    The exit status is 1 where the trained model's forecast is not finite.
+    """
     if held_out is not None:
         settings["held_out"] = held_out
-    model = stack(*[load_cell(cell)] * layers)
-    series = read_series(data, column)
-    console = output.console_of(quiet=as_json)
-    start = time.perf_counter()
-    with _resumable(out), _progress(console, settings["epochs"]) as progress:
-        result = train(model, series, out=out, resume=resume, progress=progress, **settings)
-    seconds = time.perf_counter() - start
+    with _resumable(out, resume=resume):
+        from gru_sym.cells import stack
+        from gru_sym.cli.source import load_cell
+        from gru_sym.training import read_series, train
+
+        model = stack(*[load_cell(cell)] * layers)
+        series = read_series(data, column)
+        console = output.console_of(quiet=as_json)
+        start = time.perf_counter()
+        with _progress(console, settings["epochs"]) as progress:
+            result = train(model, series, out=out, resume=resume, progress=progress, **settings)
+        seconds = time.perf_counter() - start
     if as_json:
         output.print_json(result.to_json() | {"out": out, "seconds": round(seconds, 3)})
     else:
         _print(result, out, seconds)
+    if result.not_finite:
+        parts = " and ".join(result.not_finite)
+        click.echo(f"the forecast is not finite: {parts}", err=True)
+        return NOT_FINITE
+    return 0
 
 
 @contextmanager
-def _resumable(out: str | None) -> Iterator[None]:
+def _resumable(out: str | None, *, resume: bool) -> Iterator[None]:
     """Say what is left of a run that is interrupted."""
+    others = out is not None and not resume and Path(out).is_file()
     try:
         yield
     except KeyboardInterrupt:
-        if out is not None and Path(out).is_file():
-            click.echo(f"stopped; {out} has the run so far: go on with --resume", err=True)
+        left = "nothing was written"
+        if out is not None and not others and Path(out).is_file():
+            left = f"{out} has the run so far: go on with --resume"
+        click.echo(f"stopped; {left}", err=True)
         raise
 
 
@@ -234,10 +247,14 @@ def _aligned(numbers: Sequence[float]) -> list[str]:
 
     >>> _aligned([68.0012, 8.24627, 434.0]), _aligned([1e-9, 1e9])
     (['68.001', '8.246', '434.000'], ['1e-09', '1e+09'])
+    >>> _aligned([2.5, math.inf])
+    ['2.500', 'not finite']
     """
+    from gru_sym.training.result import shown
+
     sizes = [abs(number) for number in numbers if number and math.isfinite(number)]
     low, high = min(sizes, default=1.0), max(sizes, default=1.0)
     if low < 1e-3 or high >= 1e7:
-        return [f"{number:.4g}" for number in numbers]
+        return [shown(number, ".4g") for number in numbers]
     decimals = max(0, 3 - math.floor(math.log10(low)))
-    return [f"{number:.{decimals}f}" for number in numbers]
+    return [shown(number, f".{decimals}f") for number in numbers]

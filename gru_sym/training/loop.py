@@ -17,7 +17,7 @@ from gru_sym.errors import DataError
 from gru_sym.training.adam import Adam, Moments, clipped, norm
 from gru_sym.training.model import initial, model_of, sizes_of
 from gru_sym.training.result import Result, result_of
-from gru_sym.training.saved import resumed, save
+from gru_sym.training.saved import checked, resumed, save
 from gru_sym.training.series import Series, series_of
 from gru_sym.training.settings import Settings
 from gru_sym.training.task import Task, task_of
@@ -63,9 +63,11 @@ def train(
 
     Raises:
         DataError: a setting or the series is not what it can be, ``out`` is there already or is of
-            another run, or the training diverged (the last checkpoint stays).
+            another run, the loss is not finite at the start, or the training diverged (the last
+            checkpoint stays).
         StructureError: this is no cell that can read a series.
         WeightsError: the file to resume from is damaged.
+        MissingLibraryError: the backend's library is not installed.
 
     >>> from gru_sym import cells
     >>> result = train(cells.rnn, np.sin(np.arange(60.0)), hidden=4, epochs=5)
@@ -75,16 +77,19 @@ def train(
     chosen = Settings.of(settings)
     if resume and out is None:
         raise DataError("there is no file to resume from", mend="name it: out=…, or -o FILE")
+    path = None if out is None else checked(out)
     model = model_of(cell, chosen.loss)
     task = task_of(series_of(series), chosen)
-    run = _start(cell, model, task, chosen)
-    trainer = _Trainer(model, compile(model, chosen.backend), task, chosen)
-    path = None if out is None else Path(out)
+    updates = task.updates(chosen)  # which refuses windows that are too long
+    start = _start(cell, model, task, chosen)
+    run = start
     if path is not None:
-        run = resumed(path, run, resume=resume)
-        run = replace(run, settings=chosen.to_json())
-        if run.epoch == 0:
-            save(path, run)  # where nothing can be written, this is the time to say so
+        run = resumed(path, start, resume=resume, updates=updates)
+    # Compiled when all is known to be right, for that can take long.
+    trainer = _Trainer(model, compile(model, chosen.backend), task, chosen)
+    if path is not None and run is start:
+        save(path, start, new=True)  # where nothing can be written, this is the time to say so
+    run = replace(run, settings=chosen.to_json())
     run = trainer.trained(run, path, progress or _silent)
     return result_of(cell, trainer.compiled, run, task)
 
@@ -173,11 +178,14 @@ class _Trainer:
                 grads, losses, state = self._gradients(params, xs[part], ys[part], state)
                 total += float(losses.sum(dtype=np.float64))
                 size_of_all = norm(grads)
+                if not (np.isfinite(total) and np.isfinite(size_of_all)):
+                    raise self._diverged(epoch) if moments.step else self._outside(losses)
                 with np.errstate(all="ignore"):
                     params, moments = adam.update(
                         params, clipped(grads, size_of_all, settings.clip), moments
                     )
-                if not (np.isfinite(total) and np.isfinite(size_of_all) and _finite(params)):
+                # The squares in the moments overflow long before the parameters do.
+                if not all(map(_finite, (params, moments.m, moments.v, state))):
                     raise self._diverged(epoch)
         return params, moments, total / (len(windows) * length)
 
@@ -205,11 +213,20 @@ class _Trainer:
         if settings.clip is not None:
             clip = f"a smaller clip than {settings.clip:g}"
         return DataError(
-            f"training diverged at epoch {epoch}: the loss, a gradient or a parameter is no longer "
-            "finite",
+            f"training diverged at epoch {epoch}: the loss, a gradient (or its square, which Adam "
+            "keeps), a parameter or a state is no longer finite",
             mend=f"take {less}, or {clip}",
         )
 
+    def _outside(self, losses: Array) -> DataError:
+        """Before the first update no learning rate can be to blame."""
+        what = "gradient" if np.isfinite(losses).all() else "loss"
+        return DataError(
+            f"the {what} is not finite at the initial parameters",
+            mend="make the cell finite for all numbers, such as log(1 + a**2) for log(a); where it "
+            "grows too large over time, take a shorter window (window, --window)",
+        )
 
-def _finite(params: Mapping[str, Array]) -> bool:
-    return all(np.isfinite(p).all() for p in params.values())
+
+def _finite(arrays: Mapping[str, Array]) -> bool:
+    return all(np.isfinite(array).all() for array in arrays.values())

@@ -1,9 +1,9 @@
 """What training found: the model, how well it forecasts, and its forecasts."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from math import inf, isfinite, sqrt
 from typing import Any
 
 import numpy as np
@@ -16,10 +16,10 @@ from gru_sym.codegen.functions import Array
 from gru_sym.codegen.trajectory import Trajectory
 from gru_sym.errors import DataError
 from gru_sym.training.series import Series, series_of
-from gru_sym.training.task import Scaling, Task
+from gru_sym.training.task import Scaling, Task, one_hot
 from gru_sym.weights import TrainingRun
 
-__all__ = ["Result", "Score", "result_of"]
+__all__ = ["Result", "Score", "result_of", "shown"]
 
 NAIVE: Mapping[str, str] = {
     "mse": "next equals this",
@@ -48,11 +48,11 @@ class Score:
     @property
     def ratio(self) -> float:
         """The model's loss in those of the naive forecast: below 1 where the model is better."""
-        return self.model / self.naive if self.naive else math.inf
+        return self.model / self.naive if self.naive else inf
 
     def root(self) -> "Score":
         """The roots of both: of a mean squared error, the error in the series' own unit."""
-        return Score(self.steps, math.sqrt(self.model), math.sqrt(self.naive))
+        return Score(self.steps, sqrt(self.model), sqrt(self.naive))
 
     def to_json(self) -> dict[str, Any]:
         """Plain types; what is not finite is None."""
@@ -111,13 +111,14 @@ class Result:
             series: None for the one that was trained on.
 
         Returns:
-            An array of the series' shape; of symbols, the probabilities (T, K) or (T, B, K).
+            An array of the series' shape; of symbols, the probabilities (T, K) or (T, B, K). Where
+            the model overflows it holds what is not finite.
 
         Raises:
             DataError: the series has other columns or symbols than were learned.
         """
         given = self.series if series is None else series_of(series)
-        return self._seen(self._read_out(self._run(self.scaling.scaled(given))), given)
+        return self._seen(self._read_out(self._run(self._read(given))), given)
 
     def forecast(self, steps: int = 1, series: Series | ArrayLike | None = None) -> Array:
         """What follows the end of the series, where each forecast is read as the next value.
@@ -130,12 +131,13 @@ class Result:
             (steps, …) with the axes of the series; of symbols, the likeliest at each step.
 
         Raises:
-            DataError: the series has other columns or symbols than were learned.
+            DataError: the series has other columns or symbols than were learned, or a forecast is
+                not finite.
         """
         if steps < 1:
             raise DataError(f"a forecast of {steps} steps", mend="ask for one step at least")
         given = self.series if series is None else series_of(series)
-        trajectory = self._run(self.scaling.scaled(given))
+        trajectory = self._run(self._read(given))
         found = [self._next(trajectory)]
         for _ in range(steps - 1):
             state = {name: values[-1] for name, values in trajectory.states.items()}
@@ -179,6 +181,11 @@ class Result:
         """What the naive forecast is."""
         return NAIVE[self.run.loss]
 
+    @property
+    def not_finite(self) -> tuple[str, ...]:
+        """The parts of the series, as a table calls them, whose forecast is not finite."""
+        return tuple({part: 0 for part, _, score in self.measures() if not isfinite(score.model)})
+
     def measures(self) -> list[tuple[str, str, Score]]:
         """What a table shows: the part of the series, the measure, and its score."""
         parts = [("training", self.training)]
@@ -198,7 +205,8 @@ class Result:
         ]
         for part, measure, score in self.measures():
             what = f"{part} {measure}"
-            lines.append(f"{what:<14} {score.model:.6g}, naive {score.naive:.6g}")
+            numbers = (shown(number, ".6g") for number in (score.model, score.naive))
+            lines.append(f"{what:<14} {', naive '.join(numbers)}")
         return "\n".join(lines)
 
     __repr__ = __str__
@@ -208,12 +216,16 @@ class Result:
             return {"steps": score.steps, "cross_entropy": score.to_json()}
         return {"steps": score.steps, "mse": score.to_json(), "rmse": score.root().to_json()}
 
+    def _read(self, series: Series) -> Array:
+        """What the cell reads of a series, (T, B, I)."""
+        return self.scaling.scaled(series, self.run.dtype)
+
     def _run(self, xs: Array, state: Mapping[str, Array] | None = None) -> Trajectory:
         x, y = self.model.inputs
-        xs = xs.astype(self.run.dtype)
         # The target has a place in the model, and no say in what is forecast.
         inputs = {str(x.name): xs, str(y.name): np.zeros_like(xs)}
-        return self.compiled.forward(self.run.parameters, inputs, state)
+        with np.errstate(all="ignore"):  # what overflows is seen as a number that is not finite
+            return self.compiled.forward(self.run.parameters, inputs, state)
 
     def _read_out(self, trajectory: Trajectory) -> Array:
         """ŷ or the logits at each step, (T, B, O)."""
@@ -222,27 +234,39 @@ class Result:
     def _next(self, trajectory: Trajectory) -> Array:
         """What the cell reads after a trajectory, (1, B, I)."""
         last = self._read_out(trajectory)[-1:]
+        if not all(np.isfinite(a[-1:]).all() for a in (last, *trajectory.states.values())):
+            raise DataError(
+                "the forecast is not finite, for the model overflows",
+                mend="train with a smaller learning rate, or with clipping; or start from a series "
+                "whose values are like those that were learned",
+            )
         if not self.scaling.classes:
             return last
-        return np.eye(self.scaling.classes, dtype=last.dtype)[last.argmax(axis=-1)]
+        return one_hot(last.argmax(axis=-1), self.scaling.classes, last.dtype)
 
     def _seen(self, outputs: Array, series: Series) -> Array:
         if not self.scaling.classes:
             return self.scaling.unscaled(outputs, series.values.ndim)
         logits = outputs.astype(np.float64)
-        powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
-        probabilities = powers / powers.sum(axis=-1, keepdims=True)
+        with np.errstate(all="ignore"):
+            powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+            probabilities = powers / powers.sum(axis=-1, keepdims=True)
         return probabilities if series.values.ndim == 2 else probabilities[:, 0]
 
 
 def result_of(cell: Cell, compiled: Compiled, run: TrainingRun, task: Task) -> Result:
-    """Measure a run: through the whole series from its start, so that the state is warm."""
+    """Measure a run: through the whole series from its start, so that the state is warm.
+
+    A loss that is not finite is no error: the run is there, and the result says so.
+    """
     x, y = compiled.cell.inputs
-    trajectory = compiled.forward(run.parameters, {str(x.name): task.xs, str(y.name): task.ys})
+    with np.errstate(all="ignore"):
+        trajectory = compiled.forward(run.parameters, {str(x.name): task.xs, str(y.name): task.ys})
     losses = trajectory.extra["loss"].astype(np.float64)
 
     def score(part: slice) -> Score:
-        model, naive = (float(a[part].mean()) * task.unit for a in (losses, task.naive))
+        with np.errstate(all="ignore"):
+            model, naive = (float(a[part].mean()) * task.unit for a in (losses, task.naive))
         return Score(len(losses[part]), model, naive)
 
     held_out = score(slice(task.learned, None)) if task.held else None
@@ -253,5 +277,10 @@ def _counted(number: int, what: str) -> str:
     return f"{number} {what}{'s' * (number != 1)}"
 
 
+def shown(number: float, form: str) -> str:
+    """A number in digits, or that it is none."""
+    return format(number, form) if isfinite(number) else "not finite"
+
+
 def _or_none(number: float) -> float | None:
-    return number if math.isfinite(number) else None
+    return number if isfinite(number) else None

@@ -4,11 +4,12 @@ import csv
 import hashlib
 import math
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TextIO
+from typing import TextIO, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -22,6 +23,9 @@ __all__ = ["Series", "read_series", "series_of"]
 
 _FILL = "fill it in or leave the row out"
 _SHOWN = 8
+_SEPARATORS = {";": "semicolons", "\t": "tabs"}
+_COMMAS = re.compile(r"\s*[+-]?\d+(,\d+)+(\.\d*)?\s*")
+"""A number written with decimal commas, or commas between thousands."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,16 +62,16 @@ class Series:
                 f"{self.name} has the shape {values.shape}",
                 mend="give (T,), (T, I) or (T, B, I), time first, with a number at least",
             )
-        if values.dtype.kind == "f":
-            finite = np.isfinite(values)
-            if not finite.all():
-                where = [int(k) for k in np.argwhere(~finite)[0]]
-                raise DataError(
-                    f"{self.name} is {values[tuple(where)]} at {where}; every number must be "
-                    "finite",
-                    mend="fill in what is missing, or leave those times out",
-                )
-        object.__setattr__(self, "values", values.astype(np.float64))
+        with np.errstate(over="ignore"):  # a longer type may hold more than float64 does
+            values = values.astype(np.float64)
+        finite = np.isfinite(values)
+        if not finite.all():
+            where = [int(k) for k in np.argwhere(~finite)[0]]
+            raise DataError(
+                f"{self.name} is {values[tuple(where)]} at {where}; every number must be finite",
+                mend="fill in what is missing, or leave those times out",
+            )
+        object.__setattr__(self, "values", values)
 
     @property
     def T(self) -> int:
@@ -87,7 +91,8 @@ def series_of(given: "Series | ArrayLike") -> Series:
     Raises:
         DataError: these are not finite numbers in one to three axes.
     """
-    return given if isinstance(given, Series) else Series(np.asarray(given))
+    # It makes an array of what it is given, or says why that is none.
+    return given if isinstance(given, Series) else Series(cast("Array", given))
 
 
 def read_series(path: str | os.PathLike[str], column: str | None = None) -> Series:
@@ -95,7 +100,7 @@ def read_series(path: str | os.PathLike[str], column: str | None = None) -> Seri
 
     Args:
         path: the file. The first line of a CSV names its columns.
-        column: which column; None where only one of them holds numbers alone.
+        column: which column; None where only one of them holds any numbers.
 
     Raises:
         DataError: the file cannot be read, or a cell is missing or no number; with its line.
@@ -132,14 +137,11 @@ def _read_csv(file: Path, column: str | None) -> Series:
         names = [name.strip() for name in names]
         _check_names(names, file)
         rows = list(lines)
+    while rows and _blank(rows[-1][1]):
+        del rows[-1]
     if not rows:
         raise DataError(f"{file} has no line below its first", mend="give one line for each time")
-    for number, row in rows:
-        if len(row) != len(names):
-            raise DataError(
-                f"{file}, line {number} has {len(row)} cells, and the first line {len(names)}",
-                mend="give each line as many cells as there are columns",
-            )
+    _check_rows(names, rows, file)
     k = _column(names, rows, column, file)
     return Series(
         np.array([_number(row[k], names[k], number, file) for number, row in rows]),
@@ -148,16 +150,23 @@ def _read_csv(file: Path, column: str | None) -> Series:
 
 
 def _lines(stream: TextIO, file: Path) -> Iterator[tuple[int, list[str]]]:
-    """The lines that are not blank, each with its number."""
+    """The first line that is not blank and all that follow, each with its number."""
     reader = csv.reader(stream, strict=True)
+    started = False
     try:
         for row in reader:
-            if any(cell.strip() for cell in row):
+            started = started or not _blank(row)
+            if started:
                 yield reader.line_num, row
     except csv.Error as error:
         raise DataError(
             f"{file}, line {reader.line_num}: {error}", mend="save it as plain CSV, with commas"
         ) from error
+
+
+def _blank(row: Sequence[str]) -> bool:
+    """Whether a line has nothing on it; one of empty cells lacks their values."""
+    return not row or (len(row) == 1 and row[0].isspace())
 
 
 def _check_names(names: Sequence[str], file: Path) -> None:
@@ -173,6 +182,25 @@ def _check_names(names: Sequence[str], file: Path) -> None:
         raise DataError(f"{file} has two columns `{twice[0]}`", mend="give each a name of its own")
 
 
+def _check_rows(names: Sequence[str], rows: Sequence[tuple[int, list[str]]], file: Path) -> None:
+    """Raise where the lines are not cut into the columns that the first one names."""
+    for separator, what in _SEPARATORS.items():
+        if len(names) == 1 and all(separator in line for line in (names[0], ",".join(rows[0][1]))):
+            raise DataError(
+                f"{file} has a single column; it seems to be separated by {what}",
+                mend="convert it to plain CSV: commas between the cells, decimal points in them",
+            )
+    for number, row in rows:
+        if _blank(row):
+            raise DataError(f"{file}, line {number} is blank: a value is missing", mend=_FILL)
+        if len(row) != len(names):
+            raise DataError(
+                f"{file}, line {number} has {len(row)} cells, and the first line {len(names)}",
+                mend="give each line as many cells as there are columns; if these are decimal "
+                "commas, convert them to points",
+            )
+
+
 def _column(
     names: Sequence[str], rows: Sequence[tuple[int, list[str]]], column: str | None, file: Path
 ) -> int:
@@ -186,15 +214,22 @@ def _column(
         return names.index(column)
     if len(names) == 1:
         return 0
-    numeric = [k for k in range(len(names)) if all(_finite(row[k]) for _, row in rows)]
-    if len(numeric) == 1:
-        return numeric[0]
-    found = _listed([names[k] for k in numeric] or names)
-    what = f"{len(numeric)} columns hold" if numeric else "no column holds"
-    raise DataError(
-        f"{file}: {what} numbers alone; which one is meant? There are {found}",
-        mend=f"choose one: --column NAME, or column= in Python, such as {names[-1]}",
-    )
+    # Any number makes it one that may be meant: with a bad cell in it, it is not passed over.
+    numeric = [
+        name for k, name in enumerate(names) if any(_meant_as_number(row[k]) for _, row in rows)
+    ]
+    if not numeric:
+        raise DataError(
+            f"{file}: no column holds numbers. There are {_listed(names)}",
+            mend="give a file with a column of numbers",
+        )
+    if len(numeric) > 1:
+        raise DataError(
+            f"{file}: {len(numeric)} columns hold numbers; which one is meant? There are "
+            f"{_listed(numeric)}",
+            mend=f"choose one: --column NAME, or column= in Python, such as {numeric[-1]}",
+        )
+    return names.index(numeric[0])
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -208,8 +243,13 @@ def _finite(cell: str) -> bool:
         return False
 
 
+def _meant_as_number(cell: str) -> bool:
+    return _finite(cell) or _COMMAS.fullmatch(cell) is not None
+
+
 def _number(cell: str, name: str, line: int, file: Path) -> float:
     if not _finite(cell):
         what = f"is `{cell.strip():.40}`, no finite number" if cell.strip() else "is empty"
-        raise DataError(f"{file}, line {line}: the cell of {name} {what}", mend=_FILL)
+        mend = "write decimal points, and no commas" if _COMMAS.fullmatch(cell) else _FILL
+        raise DataError(f"{file}, line {line}: the cell of {name} {what}", mend=mend)
     return float(cell)

@@ -137,6 +137,11 @@ def _whole(name: str, value: Any, least: int) -> int:
         number = operator.index(value)
     except TypeError:
         number = least - 1
+    if number.bit_length() > 63:  # Python may refuse to write it in digits
+        raise DataError(
+            f"{name} is a number of {number.bit_length()} bits, and has to be of 63 at most",
+            mend=f"give one, such as {name}={max(least, getattr(Settings, name, None) or 32)}",
+        )
     if isinstance(value, bool) or number < least:
         raise DataError(
             f"{name} is {value!r:.60}, and has to be a whole number from {least} on",

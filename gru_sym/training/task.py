@@ -1,25 +1,30 @@
 """What is learned: at each time, the next value of a series; and what is held out.
 
 The series is split in time. What is learned from knows nothing of what is held out: not its mean,
-not its spread.
+not its spread. Of symbols it knows how many there are: the alphabet, 0 … K-1, is that of the whole
+series and assumed to be known.
 """
 
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from gru_sym.codegen.functions import Array
 from gru_sym.errors import DataError
 from gru_sym.training.series import Series
 from gru_sym.training.settings import Settings
 
-__all__ = ["Scaling", "Task", "task_of"]
+__all__ = ["Scaling", "Task", "one_hot", "task_of"]
 
 _FEWEST = 3
 """Values to learn from: two steps, of which the second has a state."""
 
 _LARGEST = 1e100
 """The largest standard deviation, and 1 / the smallest: their squares are numbers still."""
+
+_LEAST_SPREAD = 1e-12
+"""Of a column's values, the least standard deviation that is more than rounding."""
 
 _MOST_ENTRIES = 2**27
 """Numbers that symbols may become, one-hot: 1 GiB in float64."""
@@ -44,11 +49,12 @@ class Scaling:
         """The length of what a cell reads at each step, I or K."""
         return self.classes or len(self.mean)
 
-    def scaled(self, series: Series) -> Array:
+    def scaled(self, series: Series, dtype: DTypeLike = np.float64) -> Array:
         """(T, B, I): numbers standardised, symbols one-hot, a series of one sequence with B = 1.
 
         Raises:
-            DataError: the series has other columns than were learned, or other symbols.
+            DataError: the series has other columns than were learned, or other symbols, or numbers
+                that are too large.
         """
         if self.classes:
             symbols = _symbols(series)
@@ -58,18 +64,33 @@ class Scaling:
                     "were learned",
                     mend=f"give symbols from 0 to {self.classes - 1}",
                 )
-            return np.eye(self.classes)[symbols]
+            if symbols.size * self.classes > _MOST_ENTRIES:
+                raise DataError(
+                    f"{series.name} has {symbols.size} symbols, the largest {self.classes - 1}: "
+                    f"one-hot these are {symbols.size * self.classes:.2g} numbers, too many",
+                    mend="number the symbols 0 … K-1 without gaps, or give fewer",
+                )
+            return one_hot(symbols, self.classes, dtype)
         values = _columns(series)
         if values.shape[-1] != len(self.mean):
             raise DataError(
                 f"{series.name} has {values.shape[-1]} columns, and {len(self.mean)} were learned",
                 mend="give a series of the same columns",
             )
-        return (values - self.mean) / self.std
+        with np.errstate(all="ignore"):
+            found = ((values - self.mean) / self.std).astype(dtype)
+        if not np.isfinite(found).all():
+            raise DataError(
+                f"{series.name} holds numbers that are too large beside those of the training part"
+                f": standardised, they overflow {found.dtype}",
+                mend="look for outliers, or learn from a part that has such numbers too",
+            )
+        return found
 
     def unscaled(self, values: Array, ndim: int) -> Array:
         """Numbers (T, B, I) in the series' own units, with as many axes as the series has."""
-        found = values.astype(np.float64) * self.std + self.mean
+        with np.errstate(all="ignore"):
+            found = values.astype(np.float64) * self.std + self.mean
         return found if ndim == 3 else found[:, 0] if ndim == 2 else found[:, 0, 0]
 
 
@@ -118,10 +139,32 @@ class Task:
         starts = np.minimum(np.arange(0, self.learned, length), self.learned - length)
         return np.array([(start, b) for start in starts for b in range(self.xs.shape[1])])
 
+    def updates(self, settings: Settings) -> int:
+        """The number of updates in an epoch: one for each stretch of each mini-batch.
+
+        Raises:
+            DataError: the training part is shorter than one window.
+        """
+        length, windows = settings.window or self.learned, len(self.windows(settings.window))
+        batches = -(-windows // min(settings.batch or windows, windows))
+        return batches * -(-length // (settings.truncate or length))
+
     def take(self, windows: Array, length: int) -> tuple[Array, Array]:
         """Of some windows of this length, x and y: (length, windows, I) each."""
         times = windows[:, 0] + np.arange(length)[:, None]
         return self.xs[times, windows[:, 1]], self.ys[times, windows[:, 1]]
+
+
+def one_hot(symbols: Array, classes: int, dtype: DTypeLike) -> Array:
+    """Vectors of zeros with a one at the symbol's place.
+
+    >>> one_hot(np.array([2, 0]), 3, "float64")
+    array([[0., 0., 1.],
+           [1., 0., 0.]])
+    """
+    found = np.zeros((*symbols.shape, classes), dtype)
+    np.put_along_axis(found, symbols[..., None], 1, axis=-1)
+    return found
 
 
 def task_of(series: Series, settings: Settings) -> Task:
@@ -153,37 +196,42 @@ def _task_of_numbers(series: Series, known: int, dtype: np.dtype[np.floating]) -
                 f"{series.name} holds numbers that are too large: their squares overflow",
                 mend="give it in a larger unit",
             )
-        # Not 0: the mean of equal numbers is rounded.
-        if not std[k] > max(1 / _LARGEST, 1e-12 * np.abs(values[:known, :, k]).max()):
-            which = f" in column {k}" if len(std) > 1 else ""
+        which = f" in column {k}" if len(std) > 1 else ""
+        part = values[:known, :, k]
+        if part.min() == part.max():  # and not std == 0: the mean of equal numbers is rounded
             raise DataError(
                 f"{series.name} is constant{which} over its training part, {known} values",
                 mend="leave it out, or hold out less",
             )
+        largest = np.abs(part).max()
+        if not std[k] > max(1 / _LARGEST, _LEAST_SPREAD * largest):
+            raise DataError(
+                f"{series.name} hardly varies{which} over its training part: by {std[k]:.2g}, "
+                f"beside values of {largest:.2g}, which is lost in rounding",
+                mend="subtract what is common to all its values, or give it in a smaller unit",
+            )
     scaling = Scaling(tuple(map(float, mean)), tuple(map(float, std)))
-    scaled = scaling.scaled(series)
-    naive = np.mean((scaled[1:] - scaled[:-1]) ** 2, axis=-1)
+    exact, scaled = scaling.scaled(series), scaling.scaled(series, dtype)
+    with np.errstate(all="ignore"):
+        naive = np.mean((exact[1:] - exact[:-1]) ** 2, axis=-1)
     unit = scaling.std[0] ** 2 if len(std) == 1 else 1.0
-    scaled = scaled.astype(dtype)
     return Task(series, scaling, scaled[:-1], scaled[1:], known - 1, naive, unit)
 
 
 def _task_of_symbols(series: Series, known: int, dtype: np.dtype[np.floating]) -> Task:
-    """One-hot symbols; the naive forecast is how often each occurs in the training part."""
+    """One-hot symbols; the naive forecast is how often each occurs in the training part.
+
+    K is that of the whole series, the end that is held out included: an alphabet is known
+    beforehand, and a model without a place for a symbol could not be measured where it occurs.
+    """
     symbols = _symbols(series)
     classes = int(symbols.max()) + 1
     if classes < 2:
         raise DataError(
             f"{series.name} holds the symbol 0 alone", mend="give symbols 0 … K-1 of two or more"
         )
-    if symbols.size * classes > _MOST_ENTRIES:
-        raise DataError(
-            f"{series.name} has {symbols.size} symbols, the largest {classes - 1}: one-hot these "
-            f"are {symbols.size * classes:.2g} numbers, too many",
-            mend="number the symbols 0 … K-1 without gaps, or give fewer",
-        )
     scaling = Scaling(classes=classes)
-    scaled = scaling.scaled(series).astype(dtype)
+    scaled = scaling.scaled(series, dtype)  # first, for it refuses what is too large
     counts = np.bincount(symbols[:known].ravel(), minlength=classes)
     # Laplace's rule: one more of each, so that what was not seen yet has a probability too.
     naive = -np.log((counts + 1) / (counts.sum() + classes))[symbols[1:]]

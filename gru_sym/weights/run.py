@@ -2,15 +2,17 @@
 
 The arrays are the parameters under their names, Adam's moments as ``adam.m.W_z`` and
 ``adam.v.W_z``, and the loss of each epoch as ``training.history``; no name of the language has a
-dot. All else is JSON in the file's metadata, under ``gru_sym``. Reading trusts nothing of it: the
-cell is parsed by our grammar, and every array must be one of that cell's.
+dot. All else is JSON in the file's metadata, under ``gru_sym``, with a SHA-256 of all of it, by
+which damage is found. Reading trusts nothing of it (who changes a file can change its SHA-256,
+too): the cell is parsed by our grammar, and every array must be one of that cell's.
 """
 
+import hashlib
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from math import isfinite, nan
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,13 +25,16 @@ if TYPE_CHECKING:
     from gru_sym.cells.compose import Loss
     from gru_sym.cells.equations import Cell
 
-__all__ = ["KEY", "TrainingRun", "run_of"]
+__all__ = ["KEY", "TrainingRun", "digest", "run_of"]
 
 KEY = "gru_sym"
 """Under which the metadata of a file says that it is such a run."""
 
 _FORMAT, _VERSION = "gru_sym training run", 1
 _HISTORY, _M, _V = "training.history", "adam.m.", "adam.v."
+_LARGEST = 2**63 - 1
+"""No count or size is larger."""
+
 _DAMAGED = "take a copy from before the file was changed; what wrote it is `gru-sym train`"
 
 
@@ -94,7 +99,8 @@ class TrainingRun:
     @property
     def convention(self) -> str:
         """In plain words, what the file holds."""
-        called = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in self.name)
+        name = self.name[:80]
+        called = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in name)
         sizes = ", ".join(f"{name} = {size}" for name, size in self.sizes.items())
         if self.mean:
             shown = [f"(s - {m:.6g}) / {s:.6g}" for m, s in zip(self.mean, self.std, strict=True)]
@@ -160,10 +166,25 @@ class TrainingRun:
             **{_V + name: value for name, value in self.v.items()},
             _HISTORY: self.history,
         }
-        # One key alone: the library writes several in an order of chance.
-        metadata = {KEY: json.dumps(record, allow_nan=False)}
         # Not ascontiguousarray, which makes a vector of a scalar.
-        return save({name: np.array(a, order="C") for name, a in arrays.items()}, metadata)
+        arrays = {name: np.array(a, order="C") for name, a in arrays.items()}
+        # One key alone: the library writes several in an order of chance.
+        record["sha256"] = digest(record, arrays)
+        return save(arrays, {KEY: json.dumps(record, allow_nan=False)})
+
+
+def digest(record: Mapping[str, Any], arrays: Mapping[str, Array]) -> str:
+    """The SHA-256 of a file's fields, but for ``sha256`` itself, and of its arrays.
+
+    It depends neither on their order nor on the machine's order of bytes.
+    """
+    fields = {name: value for name, value in record.items() if name != "sha256"}
+    found = hashlib.sha256(json.dumps(fields, sort_keys=True).encode())
+    for name, array in sorted(arrays.items()):
+        little = np.asarray(array, array.dtype.newbyteorder("<"))
+        found.update(json.dumps([name, little.dtype.str, little.shape]).encode())
+        found.update(little.tobytes())
+    return found.hexdigest()
 
 
 # -- reading ---------------------------------------------------------------------------------------
@@ -177,19 +198,23 @@ def run_of(contents: Contents) -> TrainingRun:
     """
     record = _Record(contents.source, _parsed(contents))
     record.version()
+    record.unchanged(contents.arrays)
     arrays = dict(contents.arrays)
     history = record.array(arrays, _HISTORY, None)
     if history.ndim != 1 or history.dtype != np.float64:
         raise record.wrong(f"{_HISTORY!r} has shape {history.shape} and type {history.dtype}")
     scaling = _Record(contents.source, record.get("scaling", dict))
     sizes = record.get("sizes", dict)
-    if not all(type(size) is int and size > 0 for size in sizes.values()):
+    if not all(type(size) is int and 0 < size <= _LARGEST for size in sizes.values()):
         raise record.wrong(f"its sizes are {sizes!r:.80}")
+    settings = record.get("settings", dict)
+    if not all(map(_plain, settings.values())):
+        raise record.wrong(f"its settings are {settings!r:.80}")
     found = TrainingRun(
         text=record.get("cell", str),
         name=record.get("name", str),
         loss=record.get("loss", str),
-        settings=record.get("settings", dict),
+        settings=settings,
         sizes=sizes,
         mean=scaling.numbers("mean"),
         std=scaling.numbers("std"),
@@ -220,18 +245,27 @@ def run_of(contents: Contents) -> TrainingRun:
 
 def _parsed(contents: Contents) -> Any:
     try:
-        return json.loads(contents.metadata[KEY])
+        parsed = json.loads(contents.metadata[KEY])
+        json.dumps(parsed)  # what is nested too deeply, as no run is, is met here and not later
+        return parsed
     except (ValueError, RecursionError) as error:
         raise WeightsError(
             f"{contents.source}: its metadata {KEY!r} is not JSON", mend=_DAMAGED
         ) from error
 
 
+def _plain(value: Any) -> bool:
+    """Whether a setting is a number, a text, nothing, or a few numbers."""
+    if type(value) is list:
+        return all(type(each) in (int, float) for each in value)
+    return value is None or type(value) in (bool, int, float, str)
+
+
 def _shapes(record: "_Record", found: TrainingRun) -> dict[str, tuple[int, ...]]:
     """Parameter → shape, by the cell in the file."""
     try:
         model = found.cell(found.loss)
-        return {
+        shapes = {
             str(var.name): tuple(sum(found.sizes[name] for name in dim) for dim in var.shape)
             for var in model.params
         }
@@ -239,6 +273,11 @@ def _shapes(record: "_Record", found: TrainingRun) -> dict[str, tuple[int, ...]]
         raise record.wrong(f"its cell cannot be trained: {error.message}") from error
     except KeyError as error:
         raise record.wrong(f"it does not say the size {error.args[0]}") from error
+    known = {name for var in model.program.variables for dim in var.shape for name in dim}
+    unknown = [name for name in found.sizes if name not in known]
+    if unknown:
+        raise record.wrong(f"its cell has no size {unknown[0]!r:.60}")
+    return shapes
 
 
 class _Record:
@@ -251,7 +290,7 @@ class _Record:
         self._fields = fields
 
     def wrong(self, what: str) -> WeightsError:
-        return WeightsError(f"{self._source} is no whole training run: {what}", mend=_DAMAGED)
+        return WeightsError(f"{self._source} is no whole training run: {what:.300}", mend=_DAMAGED)
 
     def version(self) -> None:
         if self.get("format", str) != _FORMAT:
@@ -263,6 +302,13 @@ class _Record:
                 mend="install a newer gru_sym",
             )
 
+    def unchanged(self, arrays: Mapping[str, Array]) -> None:
+        """Raise where the file is not as it was written."""
+        if self.get("sha256", str) != digest(self._fields, arrays):
+            raise WeightsError(
+                f"{self._source} is damaged: its content is not that of its SHA-256", mend=_DAMAGED
+            )
+
     def get(self, name: str, kind: type) -> Any:
         value = self._fields.get(name)
         if type(value) is not kind:
@@ -271,15 +317,19 @@ class _Record:
 
     def count(self, name: str) -> int:
         value: int = self.get(name, int)
-        if value < 0:
-            raise self.wrong(f"its {name} is {value}")
+        if not 0 <= value <= _LARGEST:
+            raise self.wrong(f"its {name} is {value!r:.60}")
         return value
 
     def numbers(self, name: str) -> tuple[float, ...]:
         values = self.get(name, list)
-        if not all(type(value) in (int, float) and math.isfinite(value) for value in values):
+        try:
+            found = tuple(map(float, values)) if {*map(type, values)} <= {int, float} else (nan,)
+        except OverflowError:
+            found = (nan,)
+        if not all(map(isfinite, found)):
             raise self.wrong(f"its {name} is {values!r:.60}")
-        return tuple(map(float, values))
+        return found
 
     def array(self, arrays: dict[str, Array], name: str, shape: tuple[int, ...] | None) -> Array:
         """Take one array out; of any shape where none is given."""
