@@ -7,6 +7,7 @@ import pty
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -156,6 +157,8 @@ def on_terminal(*arguments: str | Path, interrupt_at: bytes | None = None) -> tu
         stdout=theirs,
         stderr=theirs,
         env={**os.environ, "TERM": "xterm-256color", "COLUMNS": "80"},
+        # What runs in the background may have been told to ignore interrupts.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
     os.close(theirs)
     written = b""
@@ -184,7 +187,7 @@ def test_a_bar_on_a_terminal() -> None:
 
 def test_an_interrupt_says_what_is_left(tmp_path: Path) -> None:
     path = tmp_path / "run.safetensors"
-    arguments = ["gru", *QUICK, "--epochs", "100000"]
+    arguments = ["gru", *QUICK, "--epochs", "3000"]
     status, written = on_terminal(*arguments, "-o", path, interrupt_at=b"epochs/s")
     assert status == 130
     assert f"stopped; {path} has the run so far: go on with --resume" in " ".join(written.split())
