@@ -19,12 +19,13 @@ from gru_sym.algebra.symbols import escape_text, indexed_name, timed_name
 from gru_sym.algebra.tree import Binary, Call, Name, Number, Transpose
 from gru_sym.algebra.typeset import Row, aligned, parenthesised, summands, typeset
 from gru_sym.cells.equations import Cell
+from gru_sym.cells.parse import parse
 from gru_sym.derive.bptt import later_of
 from gru_sym.derive.describe import Derivation, arguments, presenter_of, sections, select
 from gru_sym.derive.paths import IDENTITY, Jacobian, ShownFactor, Term, terms_of
 from gru_sym.derive.vjp import cotangent_of
 
-__all__ = ["latex_cell", "latex_derivation", "latex_of"]
+__all__ = ["latex_cell", "latex_derivation", "latex_lines", "latex_of"]
 
 Naming = Callable[[str], str]
 
@@ -55,6 +56,28 @@ def latex_derivation(cell: Cell, of: str = "vjp", wrt: Sequence[str] = ()) -> st
         DataError: there is no such kind, or no such variable.
     """
     return latex_of(select(cell, of, wrt))
+
+
+def latex_lines(cell: Cell, text: str) -> str:
+    r"""Lines of the language as LaTeX, with the symbols of a cell at step t.
+
+    Args:
+        cell: the cell whose variables the lines speak of.
+        text: equations or a derivation by hand, one definition a line.
+
+    Raises:
+        TextError: the text is not in the language.
+
+    >>> from gru_sym.cells import cell
+    >>> print(latex_lines(cell("gru"), "z_bar = h_next_bar * (h_tilde - h)"))
+    \begin{aligned}
+    \bar{z}_{t} &= \bar{h}_{t} \odot (\tilde{h}_{t} - h_{t-1})
+    \end{aligned}
+    """
+    name_of = timed_name({v.name for v in cell.varying}, {s.name for s in cell.states})
+    scalars = {v.name for v in cell.program.variables if not v.shape}
+    definitions = parse(text, derivation=True).definitions
+    return aligned(Row(name_of(d.name), summands(d.value, name_of, scalars)) for d in definitions)
 
 
 def latex_of(derivation: Derivation) -> str:
