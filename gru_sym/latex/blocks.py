@@ -106,7 +106,7 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """A verdict, set apart: ``proved``, ``refuted`` or ``unproved``, and what is to be said of it."""
+    """A verdict, set apart (``proved``, ``refuted``, ``unproved``), and what is said of it."""
 
     verdict: str
     spans: Spans
