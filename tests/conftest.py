@@ -61,7 +61,8 @@ CONTROL_WORDS = frozenset(
         upsilon phi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega
         bar overline dot tilde widetilde hat widehat prime mathrm mathbf text operatorname
         textbackslash textasciitilde textasciicircum frac sqrt sum tanh exp log sin cos partial
-        top odot cdot to ldots colon quad left right begin end
+        top odot circ cdot to ldots colon quad left right Bigl Bigr begin end
+        prod le infty lVert rVert mathbb in times det rho
         """,
     )
 )

@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gru_sym.algebra.symbols import escape_text, indexed_name, plain_name, timed_name
+from gru_sym.algebra.symbols import COTANGENTS, Naming, Symbol, escape_text
 
 PLAIN = [
     ("z", "z"),
@@ -50,25 +51,74 @@ TIMED = [
 ]
 
 
+TIMED_NAMING = Naming(frozenset({"h", "h_next", "a_z", "a_h_next", "z"}), frozenset({"h"}))
+
+
 @pytest.mark.parametrize(("name", "symbol"), PLAIN)
 def test_plain(name: str, symbol: str) -> None:
-    assert plain_name(name) == symbol
+    assert Naming()(name) == symbol
 
 
 @pytest.mark.parametrize(("name", "symbol"), TIMED)
 def test_timed(name: str, symbol: str) -> None:
-    varying = {"h", "h_next", "a_z", "a_h_next"}
-    assert timed_name(varying, {"h"})(name) == symbol
+    assert TIMED_NAMING(name) == symbol
 
 
 def test_indexed() -> None:
-    assert indexed_name("h_2", "0") == "h_{2,0}"
+    assert Naming().indexed("h_2", "0") == "h_{2,0}"
+
+
+OTHERS = [
+    ("delta", "z_bar", r"\delta_{z,t}"),
+    ("delta", "a_z_bar", r"\delta_{a_{z},t}"),
+    ("delta", "W_z_bar_dot", r"\dot{\delta}_{W_{z}}"),
+    ("delta", "h_bar", r"\delta_{h,t-1}"),
+    ("delta", "h_bar_up", r"\delta_{h,t}^{\mathrm{loss}}"),
+    ("partial", "z_bar", r"\frac{\partial L}{\partial z_{t}}"),
+    ("partial", "h_bar_later", r"\frac{\partial L^{\mathrm{later}}}{\partial h_{t}}"),
+    ("partial", "z_bar_dot", r"\Bigl(\frac{\partial L}{\partial z_{t}}\Bigr)^{\!\cdot}"),
+    ("partial", "z_dot", r"\dot{z}_{t}"),
+]
+
+
+@pytest.mark.parametrize(("cotangent", "name", "symbol"), OTHERS)
+def test_cotangents(cotangent: str, name: str, symbol: str) -> None:
+    assert replace(TIMED_NAMING, cotangent=cotangent)(name) == symbol
+
+
+OWN = {"h": r"\mathbf{s}", "z": "u^{(1)}", "W_z": "W_{xz}"}
+RENAMED = [
+    ("h", r"\mathbf{s}_{t-1}"),
+    ("h_next", r"\mathbf{s}_{t}"),
+    ("z", "u_{t}^{(1)}"),
+    ("a_z", "a_{u^{(1)},t}"),
+    ("a_z_bar", r"\bar{a}_{u^{(1)},t}"),
+    ("a_h_next", r"a_{\mathbf{s},t}"),
+    ("W_z_bar", r"\bar{W}_{xz}"),
+    ("U_z", "U_{z}"),
+]
+
+
+@pytest.mark.parametrize(("name", "symbol"), RENAMED)
+def test_symbols_of_its_own(name: str, symbol: str) -> None:
+    assert replace(TIMED_NAMING, symbols=OWN)(name) == symbol
+
+
+def test_symbols_without_time() -> None:
+    assert Naming(symbols=OWN)("h_next") == r"\mathbf{s}'"
+
+
+@pytest.mark.parametrize("latex", [r"\tilde{c}_{x,z}^{k}", r"\mathbf{W}", r"\hat{f}_{1}", "h'"])
+def test_read(latex: str) -> None:
+    assert str(Symbol.read(latex)) == latex
 
 
 @given(st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,20}", fullmatch=True))
 def test_every_name_is_a_symbol(check_latex: Callable[[str], None], name: str) -> None:
-    for symbol in (plain_name(name), timed_name({name}, {name})(name)):
-        check_latex(symbol)
+    timed = Naming(frozenset({name}), frozenset({name}))
+    for cotangent in COTANGENTS:
+        for naming in (Naming(), timed, replace(timed, symbols={name: r"\tilde{c}_{q}^{k}"})):
+            check_latex(replace(naming, cotangent=cotangent)(name))
 
 
 @given(st.text())

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gru_sym.algebra.symbols import plain_name
+from gru_sym.algebra.symbols import COTANGENTS, Naming
 from gru_sym.algebra.tree import Binary, Call, Concat, Name, Neg, Node, Number, Slice, Transpose
-from gru_sym.algebra.typeset import Row, aligned, summands, typeset, width
+from gru_sym.algebra.typeset import Row, Style, aligned, typeset, width
 from gru_sym.cells.parse import parse
 
 EXPRESSIONS = [
@@ -43,7 +43,7 @@ EXPRESSIONS = [
     ("s * v * w", r"s\,v \odot w"),
     ("-sum(a * b) / (2 * v)", r"-\frac{\operatorname{sum}(a \odot b)}{2\,v}"),
     ("mean(a) * v", r"\operatorname{mean}(a)\,v"),
-    ("relu(a / b)", r"\operatorname{relu}\left(\frac{a}{b}\right)"),
+    ("relu(a / b)", r"\operatorname{relu}\Bigl(\frac{a}{b}\Bigr)"),
     ("sqrt(v + 0.00001)", r"\sqrt{v + 10^{-5}}"),
     ("2.5e-9 + 1e300", r"2.5 \cdot 10^{-9} + 10^{300}"),
     ("0.25 * abs(x)", r"0.25\,\left|x\right|"),
@@ -58,7 +58,7 @@ def value(text: str) -> Node:
 
 @pytest.mark.parametrize(("text", "latex"), EXPRESSIONS)
 def test_expression(check_latex: Callable[[str], None], text: str, latex: str | None) -> None:
-    shown = typeset(value(text), plain_name, {"s"})
+    shown = typeset(value(text), Style(scalars=frozenset({"s"})))
     check_latex(shown)
     if latex is None:
         latex = r"\operatorname{logsumexp}(v) - \operatorname{hard\_sigmoid}(v)"
@@ -67,8 +67,8 @@ def test_expression(check_latex: Callable[[str], None], text: str, latex: str | 
 
 def test_sum_over_time() -> None:
     tree = Call("sum_t", (Binary("+", Name("a"), Name("b")),))
-    assert typeset(tree, plain_name) == r"\sum_{t=1}^{T} (a + b)"
-    assert typeset(Binary("*", tree, Name("c")), plain_name).startswith(r"(\sum")
+    assert typeset(tree, Style()) == r"\sum_{t=1}^{T} (a + b)"
+    assert typeset(Binary("*", tree, Name("c")), Style()).startswith(r"(\sum")
 
 
 def trees() -> st.SearchStrategy[Node]:
@@ -97,27 +97,73 @@ def trees() -> st.SearchStrategy[Node]:
 
 @given(trees())
 def test_every_tree_is_well_formed(check_latex: Callable[[str], None], node: Node) -> None:
-    check_latex(typeset(node, plain_name, {"a"}))
-    first, *others = summands(node, plain_name, {"a"})
-    assert " ".join((first, *others)) == typeset(node, plain_name, {"a"})
-    assert all(term.startswith(("+ ", "- ")) for term in others)
+    for cotangent in COTANGENTS:
+        style = Style(Naming(cotangent=cotangent), frozenset({"a"}))
+        shown = typeset(node, style)
+        check_latex(shown)
+        check_latex(aligned([Row("x", shown)], wide=30))
 
 
 def test_depth_meets_no_limit() -> None:
     node: Node = Name("a")
     for _ in range(5000):
         node = Binary("+", node, Name("b"))
-    assert len(summands(node, plain_name)) == 5001
+    lines = aligned([Row("x", typeset(node, Style()))]).splitlines()
+    assert 200 < len(lines) < 600
+
+
+def test_products_are_as_the_style_has_them() -> None:
+    node = value("a * (b @ c) * W_z_bar")
+    style = Style(Naming(cotangent="partial"), product=r"\circ")
+    assert typeset(node, style) == r"a \circ b\,c \circ \frac{\partial L}{\partial W_{z}}"
+    transposed = typeset(value("outer(z_bar, x_bar)"), style)
+    assert transposed.endswith(r"\Bigl(\frac{\partial L}{\partial x}\Bigr)^{\top}")
+
+
+def lines_of(text: str, wide: float = 80) -> list[str]:
+    return aligned([Row("x", typeset(value(text), Style()))], wide).splitlines()[1:-1]
 
 
 def test_long_lines_break_at_a_sign() -> None:
-    terms = tuple(summands(value(" + ".join(["W_z.T @ a_z_bar"] * 20)), plain_name))
-    shown = aligned([Row("x", terms), Row("then"), Row("", ("+ 1",), "note")])
-    lines = shown.splitlines()
-    assert lines[0] == r"\begin{aligned}"
-    assert lines[-1] == r"\end{aligned}"
-    assert lines[1].startswith("x &= W")
-    assert lines[2].startswith(r"&\quad + W")
-    assert lines[-3:-1] == [r"& then \\", r"&\quad + 1 && note"]
-    assert max(width(line) for line in lines[1:-1]) < 100
-    assert shown.count(r"\bar{a}_{z}") == 20
+    lines = lines_of(" + ".join(["W_z.T @ a_z_bar"] * 20))
+    assert lines[0].startswith("x &= W")
+    assert all(line.startswith(r"&\quad + W") for line in lines[1:])
+    assert max(width(line) for line in lines) < 80
+    assert sum(line.count(r"\bar{a}_{z}") for line in lines) == 20
+
+
+def test_long_products_break_before_a_factor() -> None:
+    lines = lines_of(" * ".join(["alpha_bar"] * 40))
+    assert all(line.startswith(r"&\quad \odot") for line in lines[1:])
+    lines = lines_of("outer(" + " * ".join("abcdefghik" * 2) + ", " + " * ".join("pqrs" * 3) + ")")
+    assert lines[1].startswith(r"&\quad \cdot (p")
+
+
+def test_fewest_parentheses_are_broken() -> None:
+    lines = lines_of("(" + " + ".join("abcdefghijklmnop") + ") * z + u * v", 60)
+    assert lines[-1].startswith(r"&\quad + u")
+    lines = lines_of("W @ (" + " + ".join("abcdefghij" * 4) + ")", 60)
+    assert all(line.startswith(r"&\quad + ") for line in lines[1:])
+
+
+def test_what_cannot_be_broken_stays() -> None:
+    assert len(lines_of("sqrt(" + " + ".join("abcdefghij" * 4) + ")", 60)) == 1
+
+
+def test_rows() -> None:
+    shown = aligned([Row("x", "1"), Row("then"), Row("", "+ 1", "note")])
+    assert shown.splitlines()[1:-1] == [r"x &= 1 \\", r"& then \\", r"&\quad + 1 && note"]
+
+
+@pytest.mark.parametrize(
+    ("latex", "letters"),
+    [
+        (r"a + b", 4.2),
+        (r"\frac{a + b}{c}", 4.8),
+        (r"x_{t}^{2}", 1.7),
+        (r"\bar{\tilde{h}}", 1.0),
+        (r"\operatorname{diag}(v)", 6.2),
+    ],
+)
+def test_width(latex: str, letters: float) -> None:
+    assert width(latex) == pytest.approx(letters)

@@ -14,8 +14,7 @@ from gru_sym.algebra import tree
 from gru_sym.algebra.expr import Var, shape_of, variables_of
 from gru_sym.algebra.present import Presenter, reading_order
 from gru_sym.algebra.show import aligned_lines
-from gru_sym.algebra.symbols import plain_name
-from gru_sym.algebra.typeset import Row, aligned, summands
+from gru_sym.algebra.typeset import Row, Style, aligned, typeset
 
 __all__ = ["Definition", "Program", "Scan", "Section", "presenter_for"]
 
@@ -82,10 +81,9 @@ class Program:
     def _repr_latex_(self) -> str:
         """The definitions one below the other: how a notebook shows a program."""
         presenter = Presenter.of(self)
-        scalars = {v.name for v in self.variables if not v.shape}
+        style = Style(scalars=frozenset(v.name for v in self.variables if not v.shape))
         rows = (
-            Row(plain_name(d.name), summands(presenter.definition(d).value, plain_name, scalars))
-            for d in self
+            Row(style.name_of(d.name), typeset(presenter.definition(d).value, style)) for d in self
         )
         return f"$${aligned(rows)}$$"
 

@@ -3,19 +3,26 @@ r"""Names as LaTeX symbols: ``h_tilde`` is \tilde{h}, ``a_z_bar`` is \bar{a}_{z}
 A name is taken apart into a letter or a word, its marks (tilde, hat), its subscripts, and what is
 said of it: cotangent (``_bar``), tangent (``_dot``), next value (``_next``). It is then put
 together from a table: no character of a name reaches LaTeX otherwise, and a symbol has one
-subscript and one superscript at most.
+subscript and one superscript at most. A :class:`Naming` may have other symbols for some names, and
+writes cotangents in one of three ways.
 
->>> plain_name("W_h_tilde_bar")
+>>> Naming()("W_h_tilde_bar")
 '\\bar{W}_{\\tilde{h}}'
->>> timed_name(varying={"h", "z", "h_next"}, states={"h"})("h_bar")
+>>> timed = Naming(varying=frozenset({"h", "z", "h_next"}), states=frozenset({"h"}))
+>>> timed("h_bar")
 '\\bar{h}_{t-1}'
+>>> replace(timed, cotangent="partial")("h_next_bar")
+'\\frac{\\partial L}{\\partial h_{t}}'
 """
 
 import re
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
-__all__ = ["escape_text", "indexed_name", "plain_name", "timed_name"]
+__all__ = ["COTANGENTS", "Naming", "Symbol", "escape_text", "partial"]
+
+COTANGENTS = ("bar", "delta", "partial")
+r"""How the cotangent of z is written: \bar{z}, \delta_{z}, or \partial L / \partial z."""
 
 _GREEK = frozenset(
     (
@@ -27,6 +34,7 @@ _GREEK = frozenset(
 )
 _MARKS = frozenset({"tilde", "hat"})
 _NEXT = "next"
+_PRIME = r"\prime"
 # What derive says of a cotangent: from the loss at this step, from later steps, all together.
 _SAID = {"up": "loss", "later": "later", "total": "total"}
 _TEXT = {
@@ -38,16 +46,48 @@ _TEXT = {
 
 
 @dataclass(frozen=True)
-class _Symbol:
+class Symbol:
+    """A symbol without time: what bars are put over, its subscripts, its superscript."""
+
+    core: str
+    below: tuple[str, ...] = ()
+    above: str = ""
+
+    @classmethod
+    def read(cls, latex: str) -> "Symbol":
+        r"""The parts of a LaTeX symbol such as ``\tilde{c}_{xz}``."""
+        parts = {"": "", "_": "", "^": ""}
+        depth, at = 0, ""
+        for token in re.findall(r"\\[A-Za-z]+|\\.|.", latex, re.DOTALL):
+            if depth == 0 and token in {"_", "^"}:
+                at = token
+                continue
+            depth += (token == "{") - (token == "}")
+            parts[at] += token
+        below, above = (_without_braces(parts[key].strip()) for key in "_^")
+        return cls(parts[""].strip(), (below,) if below else (), above)
+
+    def __str__(self) -> str:
+        below = f"_{{{','.join(self.below)}}}" if self.below else ""
+        if self.above == _PRIME:
+            return f"{self.core}'{below}"
+        return self.core + below + (f"^{{{self.above}}}" if self.above else "")
+
+
+def _without_braces(text: str) -> str:
+    return text[1:-1] if text.startswith("{") and text.endswith("}") else text
+
+
+@dataclass(frozen=True)
+class _Parts:
     """A name taken apart: ``of`` is the variable that a cotangent or a tangent belongs to."""
 
     of: str
-    words: tuple[str, ...]
     lines: tuple[str, ...]
     said: str
 
 
-def _take_apart(name: str) -> _Symbol:
+def _take_apart(name: str) -> _Parts:
     words = [word for word in name.split("_") if word]
     lines: list[str] = []
     said = ""
@@ -58,58 +98,98 @@ def _take_apart(name: str) -> _Symbol:
             said = _SAID[words.pop()]
         else:
             break
-    return _Symbol("_".join(words), tuple(words), tuple(lines), said)
+    return _Parts("_".join(words), tuple(lines), said)
 
 
-def plain_name(name: str) -> str:
-    """The symbol of a variable, without time: ``h_next`` is h'."""
-    symbol = _take_apart(name)
-    return _put_together(symbol, "", prime=_NEXT in symbol.words[1:])
+@dataclass(frozen=True)
+class Naming:
+    r"""Gives each name of a cell its symbol.
 
-
-def timed_name(varying: Collection[str], states: Collection[str]) -> Callable[[str], str]:
-    """The symbols of a cell's variables at step t.
-
-    Args:
+    Attributes:
         varying: the names of the variables that have a value for each t; the others, parameters
-            as a rule, get no index.
+            as a rule, get no index. Without any, no time is shown, and ``h_next`` is h'.
         states: the names of the states: ``h`` is h_{t-1}, and ``h_next`` is h_t.
+        symbols: names that have a symbol of their own, in LaTeX: ``{"h_tilde": "n"}``. The
+            symbol of an activation's argument ``a_z`` follows that of z.
+        cotangent: one of :data:`COTANGENTS`.
+        standing: names that stand for another at some time: ``{"h_bar": ("h_bar_later", "t-1")}``.
     """
-    nexts = {f"{state}_{_NEXT}" for state in states}
 
-    def name_of(name: str) -> str:
-        symbol = _take_apart(name)
+    varying: frozenset[str] = frozenset()
+    states: frozenset[str] = frozenset()
+    symbols: Mapping[str, str] = field(default_factory=dict)
+    cotangent: str = "bar"
+    standing: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+
+    def __call__(self, name: str) -> str:
+        """The symbol of a name."""
+        if name in self.standing:
+            return self.indexed(*self.standing[name])
+        parts = _take_apart(name)
+        state = parts.of.removesuffix(f"_{_NEXT}")
         index = ""
-        if symbol.of in states:
+        if parts.of in self.states:
             # What arrives at a state from the loss or from later arrives at its next value.
-            index = "t" if symbol.said in {"loss", "later"} else "t-1"
-        elif symbol.of in varying or symbol.of in nexts:
+            index = "t" if parts.said in {"loss", "later"} else "t-1"
+        elif parts.of in self.varying or (state != parts.of and state in self.states):
             index = "t"
-        return _put_together(symbol, index, prime=not index and _NEXT in symbol.words[1:])
+        return self._written(parts, index, prime=not index)
 
-    return name_of
+    def indexed(self, name: str, index: str) -> str:
+        """The symbol of a name at a given time, ``h`` at ``0``; ``index`` is LaTeX already."""
+        return self._written(_take_apart(name), index, prime=False)
+
+    def _written(self, parts: _Parts, index: str, *, prime: bool) -> str:
+        symbol = self._symbol(parts.of, prime=prime)
+        lines = list(parts.lines)
+        if "bar" in lines and self.cotangent == "partial":
+            lines.remove("bar")
+            said = rf"^{{\mathrm{{{parts.said}}}}}" if parts.said else ""
+            found = partial(f"L{said}", str(_at(symbol, index)))
+            return rf"\Bigl({found}\Bigr)^{{\!\cdot}}" if lines else found
+        if "bar" in lines and self.cotangent == "delta":
+            lines.remove("bar")
+            symbol = Symbol(r"\delta", (str(symbol),))
+        core = symbol.core
+        for line in lines:
+            long = core.startswith(r"\mathrm")
+            core = (r"\overline{" if line == "bar" and long else f"\\{line}{{") + core + "}"
+        above = [symbol.above] if symbol.above else []
+        above += [rf"\mathrm{{{parts.said}}}"] if parts.said else []
+        return str(_at(Symbol(core, symbol.below, r"\,".join(above)), index))
+
+    def _symbol(self, name: str, *, prime: bool) -> Symbol:
+        """The symbol of a variable, without time."""
+        if name in self.symbols:
+            return Symbol.read(self.symbols[name])
+        base = name.removesuffix(f"_{_NEXT}")
+        if base != name and base in self.symbols:
+            symbol = Symbol.read(self.symbols[base])
+            return replace(symbol, above=symbol.above or _PRIME) if prime else symbol
+        of = name.removeprefix("a_")
+        if of != name and (of in self.symbols or base.removeprefix("a_") in self.symbols):
+            return Symbol("a", (str(self._symbol(of, prime=prime)),))
+        return _symbol(name, prime=prime)
 
 
-def indexed_name(name: str, index: str) -> str:
-    """The symbol of a variable at a given time, ``h`` at ``0``; ``index`` is LaTeX already."""
-    return _put_together(_take_apart(name), index, prime=False)
+def _at(symbol: Symbol, index: str) -> Symbol:
+    return replace(symbol, below=(*symbol.below, index)) if index else symbol
 
 
-def _put_together(symbol: _Symbol, index: str, *, prime: bool) -> str:
-    core, *subscripts = _marked([w for k, w in enumerate(symbol.words) if not k or w != _NEXT])
-    if prime and symbol.words[0] == "a" and symbol.words[1].isalpha() and subscripts:
-        subscripts[0] += "'"  # the argument in the definition of h_next
+def partial(above: str, below: str) -> str:
+    """A partial derivative, of LaTeX by LaTeX."""
+    return rf"\frac{{\partial {above}}}{{\partial {below}}}"
+
+
+def _symbol(name: str, *, prime: bool) -> Symbol:
+    """The symbol of a variable from the words of its name."""
+    words = [word for word in name.split("_") if word]
+    prime &= _NEXT in words[1:]
+    core, *below = _marked([w for k, w in enumerate(words) if not k or w != _NEXT])
+    if prime and words[0] == "a" and words[1].isalpha() and below:
+        below[0] += "'"  # the argument in the definition of h_next
         prime = False
-    for line in symbol.lines:
-        long = core.startswith(r"\mathrm")
-        core = (r"\overline{" if line == "bar" and long else f"\\{line}{{") + core + "}"
-    below = ",".join((*subscripts, *((index,) if index else ())))
-    above = [r"\prime"] if prime else []
-    above += [rf"\mathrm{{{symbol.said}}}"] if symbol.said else []
-    down = f"_{{{below}}}" if below else ""
-    if above == [r"\prime"]:
-        return f"{core}'{down}"
-    return core + down + ("^{" + r"\,".join(above) + "}" if above else "")
+    return Symbol(core, tuple(below), _PRIME if prime else "")
 
 
 def _marked(words: list[str]) -> list[str]:

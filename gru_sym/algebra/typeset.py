@@ -5,19 +5,19 @@ that is emitted compiles with amsmath alone and renders in KaTeX and MathJax. Po
 functions of vectors are elementwise; ``sum`` and ``mean`` are over all entries; ``[h, x]`` is one
 vector above the other; ``v[:H]`` are its first H entries, or a matrix's first H columns.
 
->>> from gru_sym.algebra.symbols import plain_name
 >>> from gru_sym.cells.parse import parse
 >>> line = parse("U_h_bar = outer(a_bar * r, h)", derivation=True).definitions[0]
->>> typeset(line.value, plain_name)
+>>> typeset(line.value, Style())
 '(\\bar{a} \\odot r)\\,h^{\\top}'
 """
 
 import re
-from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 from gru_sym.algebra.show import show
+from gru_sym.algebra.symbols import Naming
 from gru_sym.algebra.tree import (
     Binary,
     Call,
@@ -32,7 +32,7 @@ from gru_sym.algebra.tree import (
     postorder,
 )
 
-__all__ = ["Row", "aligned", "parenthesised", "summands", "typeset", "width"]
+__all__ = ["Row", "Style", "aligned", "parenthesised", "typeset", "width"]
 
 # What binds tighter has the larger number. _SIGNED starts with a minus; _BIG is a sum over t.
 _SUM, _SIGNED, _BIG, _HADAMARD, _BESIDE, _POWER, _ATOM = range(7)
@@ -40,105 +40,173 @@ _SUM, _SIGNED, _BIG, _HADAMARD, _BESIDE, _POWER, _ATOM = range(7)
 _FUNCTIONS = {"sigmoid": r"\sigma"} | {n: f"\\{n}" for n in ("tanh", "exp", "log", "sin", "cos")}
 _SCALAR_FUNCTIONS = frozenset({"sum", "mean", "logsumexp"})
 _SMALLEST_PLAIN = Fraction(1, 1000)
-_WIDTH = 84.0
+_WIDTH = 80.0
 
 Part = tuple[str, int]
 
 
-def typeset(node: Node, name_of: Callable[[str], str], scalars: Collection[str] = ()) -> str:
-    """The LaTeX of an expression.
+@dataclass(frozen=True)
+class Style:
+    r"""How expressions are written.
 
-    Args:
-        node: the expression.
-        name_of: the LaTeX symbol of a name, such as
-            :func:`~gru_sym.algebra.symbols.plain_name`; one subscript and one superscript at most.
+    Attributes:
+        name_of: the LaTeX symbol of a name; one subscript and one superscript at most.
         scalars: the names that stand for numbers: they are written beside what they multiply.
+        product: the sign of the elementwise product, ``\odot`` or ``\circ``.
     """
-    return _write(node, name_of, frozenset(scalars))[0]
+
+    name_of: Naming = field(default_factory=Naming)
+    scalars: frozenset[str] = frozenset()
+    product: str = r"\odot"
 
 
-def summands(
-    node: Node, name_of: Callable[[str], str], scalars: Collection[str] = ()
-) -> tuple[str, ...]:
-    """The LaTeX of each term of a sum, its sign in front of all but the first, for line breaks."""
-    terms = []
-    while isinstance(node, Binary) and node.op in {"+", "-"}:
-        term = _at_least(_write(node.right, name_of, frozenset(scalars)), _BIG)
-        terms.append(f"{node.op} {term}")
-        node = node.left
-    return (typeset(node, name_of, scalars), *reversed(terms))
+def typeset(node: Node, style: Style) -> str:
+    """The LaTeX of an expression."""
+    return _write(node, style)[0]
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A line ``left = term + term …`` of LaTeX, with a remark at its end.
+    """A line ``left = right`` of LaTeX, with a remark at its end.
 
-    No left side continues the line above, no terms make the left side a heading. The terms after
-    the first begin with their signs.
+    No left side continues the line above, no right side makes the left side a heading.
     """
 
     left: str
-    terms: tuple[str, ...] = ()
+    right: str = ""
     remark: str = ""
 
 
 def aligned(rows: Iterable[Row], wide: float = _WIDTH) -> str:
-    """Rows one below the other, in an ``aligned`` environment; long ones break at a sign."""
+    """Rows one below the other, in an ``aligned`` environment.
+
+    What is wider than ``wide`` letters is broken, where it can be: before a plus or a minus, or
+    else before a product, in as few parentheses as may be.
+    """
+    rows = list(rows)
+    left = max((width(row.left) for row in rows if row.right), default=0.0)
+    remark = max((width(row.remark) + 4 for row in rows if row.remark), default=0.0)
+    room = max(wide - left - remark - 3, _LEAST)
     found = []
     for row in rows:
         note = f" && {row.remark}" if row.remark else ""
-        if not row.terms:
+        if not row.right:
             found.append(f"& {row.left}{note}")
             continue
-        first, *others = row.terms
-        line = f"{row.left} &= {first}" if row.left else rf"&\quad {first}"
-        used = width(row.left) + width(first) + 3
-        for term in others:
-            if used + width(term) > wide:
-                found.append(line)
-                line, used = rf"&\quad {term}", width(row.left) + width(term) + 5
-            else:
-                line, used = f"{line} {term}", used + width(term)
-        found.append(line + note)
+        first, *others = _broken(row.right, room)
+        found.append((f"{row.left} &= {first}" if row.left else rf"&\quad {first}") + note)
+        found += [rf"&\quad {line}" for line in others]
     body = " \\\\\n".join(found)
     return f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}"
 
 
+_LEAST = 24.0
 _TOKEN = re.compile(r"\\[A-Za-z]+|\\.|.", re.DOTALL)
 _NOTHING = frozenset(
-    ("\\left", "\\right", "\\bar", "\\dot", "\\tilde", "\\hat", "\\mathrm", *"{}_^ ")
+    (
+        *("\\left", "\\right", "\\bar", "\\dot", "\\tilde", "\\hat", "\\mathrm", "\\mathbf"),
+        *("\\overline", "\\widetilde", "\\widehat", "\\text", "\\operatorname", "\\!"),
+        *("\\bigl", "\\bigr", "\\Bigl", "\\Bigr", *"{}_^&\n "),
+    )
 )
-_OPERATORS = frozenset(("\\odot", "+", "-", "=", "\\to", "\\cdot"))
+_WIDE = {
+    **dict.fromkeys(("\\odot", "\\circ", "+", "-", "=", "\\to", "\\cdot", "\\le", "\\quad"), 2.2),
+    **dict.fromkeys(("\\tanh", "\\exp", "\\log", "\\sum", "\\prod"), 3.0),
+    **dict.fromkeys(("(", ")", "[", "]", ",", ":", "'", "\\,"), 0.6),
+}
+_SCRIPT = 0.7
 
 
 def width(latex: str) -> float:
     """About how many letters wide a formula is."""
-    total = 0.0
-    for token in _TOKEN.findall(latex):
-        if token in _OPERATORS:
-            total += 2.5
-        elif token == "\\,":
-            total += 0.3
-        elif token in {"\\tanh", "\\exp", "\\log", "\\operatorname"}:
-            total += 3.0
-        elif token not in _NOTHING:
-            total += 0.9
+    return _width(iter(_TOKEN.findall(latex)))
+
+
+def _width(tokens: Iterator[str]) -> float:
+    """The width of the tokens up to a brace that closes more than was opened."""
+    total, script, above = 0.0, False, 0.0
+    for token in tokens:
+        scale = _SCRIPT if script else 1.0
+        if token == "}":
+            break
+        if token in {"_", "^"}:
+            script = True
+            continue
+        if token == "\\frac":
+            next(tokens, None)
+            upper = _width(tokens)
+            next(tokens, None)
+            wide = max(upper, _width(tokens)) + 0.6
+        elif token == "{":
+            wide = _width(tokens)
+        else:
+            wide = 0.0 if token in _NOTHING else _WIDE.get(token, 1.0)
+        if script:
+            # A subscript and a superscript stand one above the other.
+            total += max(wide * scale - above, 0.0)
+            above = max(above, wide * scale)
+        else:
+            total, above = total + wide, 0.0
+        script = False
     return total
 
 
-def _write(node: Node, name_of: Callable[[str], str], scalars: frozenset[str]) -> Part:
+_BREAKS = {"+": 0, "-": 0, "\\odot": 1, "\\circ": 1, "\\cdot": 1, "\\,": 2}
+_SOON = 0.3
+_MOST_SIGNS = 30  # of LaTeX, for one letter on the page
+
+
+def _broken(text: str, room: float) -> list[str]:
+    """A formula in lines of at most ``room``, as far as it has places for a break."""
+    lines: list[str] = []
+    while len(text) > _MOST_SIGNS * room or width(text) > room:
+        place = _place(text, room)
+        if place is None:
+            break
+        line, rest = text[:place].rstrip(), text[place:].lstrip()
+        # What stood side by side needs a sign at the beginning of a line.
+        text = rest.replace(r"\,", r"\cdot ", 1) if rest.startswith(r"\,") else rest
+        room -= 0 if lines else 2
+        lines.append(line)
+    return [*lines, text]
+
+
+def _place(text: str, room: float) -> int | None:
+    """The best place for a break: the fewest parentheses, sums before products, then the last."""
+    braces = depth = 0
+    places: list[tuple[bool, int, int, int]] = []
+    shortest: tuple[int, int, int] | None = None
+    for found in _TOKEN.finditer(text):
+        token, (start, at) = found[0], found.span()
+        braces += (token == "{") - (token == "}")
+        depth += (token in {"(", "["}) - (token in {")", "]"})
+        binary = token == "\\," or (text[start - 1 : start] == " " and text[at : at + 1] == " ")
+        if token not in _BREAKS or braces or not start or not binary:
+            continue
+        used = width(text[:start])
+        if used > room:
+            shortest = shortest or (-depth, -_BREAKS[token], start)
+            break
+        places.append((used > _SOON * room, -depth, -_BREAKS[token], start))
+    if places:
+        return max(places)[3]
+    return shortest[2] if shortest else None
+
+
+def _write(node: Node, style: Style) -> Part:
     done: list[Part] = []
     flat: dict[int, bool] = {}
     for current in postorder(node):
         parts = children(current)
         taken = done[len(done) - len(parts) :]
         del done[len(done) - len(parts) :]
-        flat[id(current)] = _is_scalar(current, [flat[id(p)] for p in parts], scalars)
+        flat[id(current)] = _is_scalar(current, [flat[id(p)] for p in parts], style.scalars)
         if isinstance(current, Name):
-            done.append((name_of(current.name), _ATOM))
+            symbol = style.name_of(current.name)
+            done.append((symbol, _POWER if symbol.startswith(r"\frac") else _ATOM))
         elif isinstance(current, Binary):
             beside = current.op == "*" and any(flat[id(p)] for p in parts)
-            done.append(_binary(current, taken, beside=beside))
+            done.append(_binary(current, taken, "" if beside else style.product))
         else:
             done.append(_other(current, taken))
     return done[0]
@@ -156,19 +224,21 @@ def _is_scalar(node: Node, parts: list[bool], scalars: frozenset[str]) -> bool:
             return all(parts)
 
 
-def _binary(node: Binary, parts: list[Part], *, beside: bool) -> Part:
+def _binary(node: Binary, parts: list[Part], product: str) -> Part:
     left, right = parts
     match node.op:
         case "+" | "-":
             return f"{left[0]} {node.op} {_at_least(right, _BIG)}", _SUM
-        case "*" if beside:
+        case "*" if not product:
             level = _BESIDE if min(left[1], right[1]) >= _BESIDE else _HADAMARD
             text = _at_least(left, _HADAMARD, signed=True)
             other = _at_least(right, _BESIDE)
             between = r" \cdot " if other[0].isdigit() or _is_number(node.right) else r"\,"
             return f"{text}{between}{other}", _SIGNED if left[1] == _SIGNED else level
         case "*":
-            text = rf"{_at_least(left, _HADAMARD, signed=True)} \odot {_at_least(right, _BESIDE)}"
+            text = (
+                f"{_at_least(left, _HADAMARD, signed=True)} {product} {_at_least(right, _BESIDE)}"
+            )
             return text, _SIGNED if left[1] == _SIGNED else _HADAMARD
         case "/":
             minus = "-" if left[1] == _SIGNED else ""
@@ -213,6 +283,8 @@ def _call(func: str, parts: list[Part]) -> Part:
             return rf"\sqrt{{{text}}}", _ATOM
         case "abs":
             return rf"\left|{text}\right|", _ATOM
+        case "stacked":
+            return "[" + r";\, ".join(part for part, _ in parts) + "]", _ATOM
         case "outer":
             left = text if level >= _POWER else parenthesised(text)
             return rf"{left}\,{_base(parts[1])}^{{\top}}", _BESIDE
@@ -254,7 +326,7 @@ def _bound(name: str) -> str:
 
 def parenthesised(text: str) -> str:
     """A formula in parentheses, large ones around a fraction."""
-    return rf"\left({text}\right)" if r"\frac" in text else f"({text})"
+    return rf"\Bigl({text}\Bigr)" if r"\frac" in text else f"({text})"
 
 
 def _at_least(part: Part, level: int, *, signed: bool = False) -> str:
@@ -274,7 +346,7 @@ def _scripts(part: Part) -> frozenset[str]:
         return frozenset("_^")
     depth, found = 0, set()
     for token in _TOKEN.findall(text):
-        depth += (token in {"{", "(", "[", r"\left"}) - (token in {"}", ")", "]", r"\right"})
+        depth += (token in {"{", "(", "["}) - (token in {"}", ")", "]"})
         if depth == 0 and token in {"_", "^", "'"}:
             found.add(token)
     return frozenset(found)

@@ -7,8 +7,8 @@ from pathlib import Path
 from gru_sym.algebra import tree
 from gru_sym.algebra.expr import Var
 from gru_sym.algebra.program import Program
-from gru_sym.algebra.symbols import timed_name
-from gru_sym.algebra.typeset import Row, aligned, summands
+from gru_sym.algebra.symbols import Naming
+from gru_sym.algebra.typeset import Row, Style, aligned, typeset
 from gru_sym.cells.elaborate import elaborate
 from gru_sym.cells.parse import parse
 from gru_sym.cells.show import show_document, show_equations
@@ -135,10 +135,11 @@ class Cell:
 
     def _repr_latex_(self) -> str:
         """The equations as they were written, at step t: how a notebook shows the cell."""
-        name_of = timed_name({v.name for v in self.varying}, {s.name for s in self.states})
-        scalars = {v.name for v in self.program.variables if not v.shape}
+        style = Style(
+            Naming(frozenset(v.name for v in self.varying), frozenset(s.name for s in self.states)),
+            frozenset(v.name for v in self.program.variables if not v.shape),
+        )
         rows = (
-            Row(name_of(d.name), summands(d.value, name_of, scalars))
-            for d in self.document.definitions
+            Row(style.name_of(d.name), typeset(d.value, style)) for d in self.document.definitions
         )
         return f"$${aligned(rows)}$$"

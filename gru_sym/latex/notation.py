@@ -1,0 +1,264 @@
+r"""Notation as data: how a paper, a library or a lecture writes the symbols of a recurrent cell.
+
+A :class:`Notation` says which symbols stand for matrices, biases and gates, how cotangents and
+elementwise products are written, whether vectors are columns or rows, and which of several
+equivalent forms the equations have. :data:`NOTATIONS` are the profiles; :func:`load_notation`
+reads one of your own from a TOML file, such as::
+
+    base = "xh"                      # the profile that it begins with
+    cotangent = "delta"              # bar, delta, partial
+    product = "circ"                 # odot, circ
+    vectors = "row"                  # column, row
+    form = "keep"                    # as written, keep, concat
+    input_matrix = "A_{<gate>}"      # <gate> is the symbol of the gate
+    state_matrix = "B_{<gate>}"
+    bias = "c_{<gate>}"
+
+    [symbols]
+    h_tilde = "\\hat{h}"
+
+>>> NOTATIONS["pytorch"].symbols
+(('h_tilde', 'n'),)
+"""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from gru_sym.algebra.symbols import COTANGENTS
+from gru_sym.cells.naming import did_you_mean
+from gru_sym.errors import DataError
+
+__all__ = ["FORMS", "GATE", "NOTATIONS", "Notation", "load_notation", "notation_of"]
+
+GATE = "<gate>"
+FORMS = ("as written", "keep", "concat")
+_CHOICES = {
+    "cotangent": COTANGENTS,
+    "product": ("odot", "circ"),
+    "vectors": ("column", "row"),
+    "form": FORMS,
+}
+_TEMPLATES = ("input_matrix", "state_matrix", "bias")
+
+
+@dataclass(frozen=True)
+class Notation:
+    r"""How a cell and its derivatives are written.
+
+    Attributes:
+        name: how it is called on the command line.
+        title: how it is called in a document.
+        source: where it is from, or empty.
+        cotangent: ``bar``, ``delta`` or ``partial``: \bar{z}, \delta_{z}, \partial L/\partial z.
+        product: ``odot`` or ``circ``, the elementwise product.
+        vectors: ``column`` (W x) or ``row`` (x W, where each matrix is the transpose).
+        form: ``as written``; ``keep``, a gate multiplies the old state; ``concat``, one matrix for
+            each gate, on [h, x]. A cell that has no such form is left as it is written.
+        input_matrix: the symbol of a matrix on an input, with ``<gate>`` for its gate.
+        state_matrix: that of a matrix on a state.
+        bias: that of a bias.
+        symbols: pairs of a name and its symbol; they go before all else.
+        remark: what a reader should know beside it.
+    """
+
+    name: str
+    title: str = ""
+    source: str = ""
+    cotangent: str = "bar"
+    product: str = "odot"
+    vectors: str = "column"
+    form: str = "as written"
+    input_matrix: str = ""
+    state_matrix: str = ""
+    bias: str = ""
+    symbols: tuple[tuple[str, str], ...] = ()
+    remark: str = ""
+
+    @property
+    def in_rows(self) -> bool:
+        """Whether vectors are rows."""
+        return self.vectors == "row"
+
+
+_PROFILES = (
+    Notation(
+        "chung",
+        "the notation of Chung et al. 2014",
+        "Chung, Gulcehre, Cho & Bengio 2014, arXiv:1412.3555",
+    ),
+    Notation(
+        "cho",
+        "the notation of Cho et al. 2014",
+        "Cho et al. 2014, arXiv:1406.1078",
+        form="keep",
+        symbols=(("W_h", "W"), ("U_h", "U"), ("b_h", "b")),
+        remark="The update gate multiplies the old state; the matrices of the candidate have no "
+        "subscript.",
+    ),
+    Notation(
+        "pytorch",
+        "the notation of PyTorch",
+        "PyTorch, torch.nn.GRU and torch.nn.LSTM",
+        form="keep",
+        input_matrix="W_{i<gate>}",
+        state_matrix="W_{h<gate>}",
+        bias="b_{i<gate>}",
+        symbols=(("h_tilde", "n"),),
+        remark="The update gate multiplies the old state. PyTorch keeps two biases for each gate; "
+        "where only their sum counts, the one bias here is that sum.",
+    ),
+    Notation(
+        "concat",
+        "the notation of one matrix on [h, x]",
+        cotangent="partial",
+        form="concat",
+        remark="One matrix for each gate acts on the state above the input.",
+    ),
+    Notation(
+        "lecture",
+        "the notation of a lecture",
+        cotangent="delta",
+        product="circ",
+        input_matrix="W_{F,<gate>}",
+        state_matrix="W_{R,<gate>}",
+        remark="F is for feed-forward, R for recurrent.",
+    ),
+    Notation(
+        "xh",
+        "the notation of from-where-to-where",
+        cotangent="delta",
+        input_matrix="W_{x<gate>}",
+        state_matrix="W_{h<gate>}",
+        remark="The subscripts of a matrix say from where it leads, and to which gate.",
+    ),
+)
+
+NOTATIONS: Mapping[str, Notation] = {each.name: each for each in _PROFILES}
+
+
+def notation_of(notation: str | Notation) -> Notation:
+    """A notation by the name of its profile, or itself.
+
+    Raises:
+        DataError: there is no such profile.
+    """
+    if isinstance(notation, Notation):
+        return notation
+    if notation not in NOTATIONS:
+        raise DataError(
+            f"there is no notation `{notation}`",
+            mend=f"{did_you_mean(notation, NOTATIONS)} They are {', '.join(NOTATIONS)}, or the "
+            "path of a .toml file".lstrip(),
+        )
+    return NOTATIONS[notation]
+
+
+def load_notation(path: str | Path) -> Notation:
+    """A notation of your own, from a TOML file.
+
+    Raises:
+        DataError: the file cannot be read, is not TOML, or says what a notation does not have.
+    """
+    path = Path(path)
+    try:
+        found = tomllib.loads(path.read_bytes().decode())
+    except OSError as error:
+        raise DataError(
+            f"cannot read {path}: {error.strerror}", mend="give the path of a .toml file"
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} is not TOML: {error}", mend="mend that line") from error
+    base = found.pop("base", "chung")
+    if not isinstance(base, str):
+        raise DataError(f"{path}: `base` has to be a text", mend=f"one of {', '.join(NOTATIONS)}")
+    symbols = found.pop("symbols", {})
+    if not isinstance(symbols, dict):
+        raise DataError(f"{path}: `symbols` has to be a table", mend="write [symbols] above them")
+    own = {str(name): _latex(path, name, value) for name, value in symbols.items()}
+    start = notation_of(base)
+    said: dict[str, Any] = {key: _checked(path, key, found[key]) for key in found}
+    said = {"title": f"the notation of {path.name}", "source": "", "remark": ""} | said
+    symbols = tuple((dict(start.symbols) | own).items())
+    return replace(start, name=path.stem, symbols=symbols, **said)
+
+
+def _checked(path: Path, key: str, value: Any) -> str:
+    known = [f.name for f in fields(Notation) if f.name not in {"name", "symbols"}]
+    if key not in known:
+        names = ["base", "symbols", *known]
+        raise DataError(
+            f"{path}: a notation has no `{key}`",
+            mend=f"{did_you_mean(key, names)} It has {', '.join(names)}".lstrip(),
+        )
+    if not isinstance(value, str):
+        raise DataError(f"{path}: `{key}` has to be a text", mend=f'write {key} = "…"')
+    if key in _CHOICES and value not in _CHOICES[key]:
+        raise DataError(
+            f"{path}: `{key}` cannot be `{value}`", mend=f"one of {', '.join(_CHOICES[key])}"
+        )
+    if key in _TEMPLATES and value:
+        _latex(path, key, value.replace(GATE, "z"))
+    return value
+
+
+# -- a symbol that a user writes ------------------------------------------------------------------
+
+_LONGEST = 60
+_ALLOWED = frozenset(
+    re.findall(
+        "[A-Za-z]+",
+        """
+        alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi
+        pi rho sigma tau upsilon phi varphi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma
+        Upsilon Phi Psi Omega hbar ell bar hat tilde check vec dot ddot breve overline widetilde
+        widehat underline mathbf mathrm mathit mathsf mathtt mathcal mathbb mathfrak boldsymbol text
+        operatorname prime star ast dagger circ bullet top perp ominus oplus
+        """,
+    )
+)
+_TOKEN = re.compile(r"\\([A-Za-z]+)|[A-Za-z0-9 ,.:;()'+\-*/<>|!\[\]]|([{}_^])")
+
+
+def _latex(path: Path, name: str, value: Any) -> str:
+    """A symbol that is safe within a formula: letters, accents and alphabets, balanced."""
+    if not isinstance(value, str) or not value.strip():
+        raise DataError(f"{path}: the symbol of `{name}` has to be LaTeX", mend=r"'\tilde{h}'")
+    problem = _problem(value)
+    if problem:
+        raise DataError(
+            f"{path}: the symbol of `{name}`, {value!r}, {problem}",
+            mend="use letters, digits, Greek letters, accents and alphabets such as "
+            r"\tilde{h}, \mathbf{W}_{xz}; one subscript, one superscript",
+        )
+    return value.strip()
+
+
+def _problem(value: str) -> str:
+    if len(value) > _LONGEST:
+        return f"is longer than {_LONGEST} characters"
+    at, scripts = 0, [set[str]()]
+    while at < len(value):
+        found = _TOKEN.match(value, at)
+        if found is None:
+            return f"has {value[at]!r}, which a symbol cannot have"
+        word, sign = found.groups()
+        if word and word not in _ALLOWED:
+            return f"has \\{word}, which a symbol cannot have"
+        at = found.end()
+        if sign == "{":
+            scripts.append(set())
+        elif sign == "}":
+            scripts.pop()
+            if not scripts:
+                return "closes a brace that is not open"
+        elif sign:
+            if sign in scripts[-1]:
+                return f"has two of {sign}"
+            scripts[-1].add(sign)
+            if at >= len(value) or value[at] in "}_^":
+                return f"has nothing after {sign}"
+    return "has a brace that is not closed" if len(scripts) != 1 else ""

@@ -1,0 +1,101 @@
+"""The style in which a cell and its derivatives are written: a notation, met with a cell's names.
+
+Which matrix acts on the input and which on the state is found from the equations, not from a name.
+"""
+
+from collections.abc import Iterable
+
+from gru_sym.algebra.expr import Var, variables_of
+from gru_sym.algebra.nodes import MatVec
+from gru_sym.algebra.program import Program, Scan
+from gru_sym.algebra.symbols import Naming
+from gru_sym.algebra.typeset import Style
+from gru_sym.cells.equations import Cell
+from gru_sym.derive.bptt import later_of
+from gru_sym.derive.paths import Jacobian
+from gru_sym.derive.vjp import cotangent_of
+from gru_sym.latex.notation import GATE, Notation
+
+__all__ = ["style_of", "symbols_of"]
+
+_MARKS = ("", "_tilde", "_hat")
+
+
+def style_of(
+    cell: Cell, notation: Notation, result: Program | Scan | Jacobian | None = None
+) -> Style:
+    """The style for a cell, or for what was derived from it."""
+    varying = result.sequences if isinstance(result, Scan) else cell.varying
+    standing = {}
+    if isinstance(result, Scan):
+        # In the loop h_bar is what step t gives to h_{t-1}, and not yet all that reaches it.
+        standing = {str(cotangent_of(s).name): (str(later_of(s).name), "t-1") for s in cell.states}
+    naming = Naming(
+        frozenset(str(v.name) for v in varying),
+        frozenset(str(s.name) for s in cell.states),
+        symbols_of(cell, notation),
+        notation.cotangent,
+        standing,
+    )
+    return Style(naming, frozenset(_scalars(cell, result)), f"\\{notation.product}")
+
+
+def _scalars(cell: Cell, result: Program | Scan | Jacobian | None) -> Iterable[str]:
+    programs = [cell.program]
+    if isinstance(result, Program):
+        programs.append(result)
+    elif isinstance(result, Scan):
+        programs += [result.step, result.after]
+    return (str(v.name) for program in programs for v in program.variables if not v.shape)
+
+
+def symbols_of(cell: Cell, notation: Notation) -> dict[str, str]:
+    """The names of a cell that have a symbol of their own in a notation, with it.
+
+    A symbol that would stand for two things is given to the first of them only.
+    """
+    known = {str(v.name) for v in cell.program.variables}
+    found = {name: symbol for name, symbol in notation.symbols if name in known}
+    taken = {*found.values()}
+    for var, template in _templates(cell, notation):
+        name = str(var.name)
+        gate = _gate(name, known, dict(notation.symbols))
+        if not template or gate is None or name in found:
+            continue
+        symbol = template.replace(GATE, gate).replace(",}", "}")
+        if symbol not in taken:
+            taken.add(symbol)
+            found[name] = symbol
+    return found
+
+
+def _templates(cell: Cell, notation: Notation) -> Iterable[tuple[Var, str]]:
+    """Each parameter that a notation has a template for."""
+    moving = cell.program.depending_on(cell.states)
+    on_state: dict[Var, set[bool]] = {}
+    for d in cell.program:
+        for product in d.expr.atoms(MatVec):
+            matrix, vector = product.args
+            for var in variables_of(matrix):
+                on_state.setdefault(var, set()).add(not moving.isdisjoint(variables_of(vector)))
+    for var in cell.params:
+        if len(var.shape) == 1 and var.name.partition("_")[0] == "b":
+            yield var, notation.bias
+        elif on_state.get(var) == {False}:
+            yield var, notation.input_matrix
+        elif on_state.get(var) == {True}:
+            yield var, notation.state_matrix
+
+
+def _gate(name: str, known: set[str], symbols: dict[str, str]) -> str | None:
+    """The symbol of the gate that a parameter's name speaks of; None where it is no gate's."""
+    _, _, gate = name.partition("_")
+    if not gate:
+        return ""
+    for mark in _MARKS:
+        if gate + mark in symbols:
+            return symbols[gate + mark]
+    if not any(gate + mark in known for mark in _MARKS):
+        return None
+    core, *rest = str(Naming()(f"v_{gate}")).removeprefix("v_{").removesuffix("}").split(",")
+    return ",".join((core, *rest))
