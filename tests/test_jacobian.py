@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
-from gru_sym.algebra.expr import Var
+from gru_sym.algebra.expr import Var, shape_of
 from gru_sym.algebra.program import Program
 from gru_sym.cells import Cell, cell, names
 from gru_sym.cells.compose import stack
@@ -128,7 +128,7 @@ def matrix_of(
 
 
 def _shapes(factor: Factor) -> list[tuple[tuple[str, ...], ...]]:
-    return [module.shape_of(factor.expr)]
+    return [shape_of(factor.expr)]
 
 
 @pytest.mark.parametrize("name", CELLS)

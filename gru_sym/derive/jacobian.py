@@ -7,14 +7,12 @@ state. It is named after the variables it goes through.
 from collections import Counter
 from collections.abc import Iterator
 
-import sympy as sp
-
-from gru_sym.algebra.expr import Dims, Node, Var, shape_of, variables_of
-from gru_sym.algebra.nodes import Concat, MatVec, Slice, Total
+from gru_sym.algebra.expr import Var
 from gru_sym.algebra.program import Program
 from gru_sym.cells.build import ARGUMENT
 from gru_sym.cells.equations import Cell
 from gru_sym.derive.jvp import tangent_lines, tangent_of
+from gru_sym.derive.local import linear_terms, merged
 from gru_sym.derive.paths import Factor, Jacobian, Path
 from gru_sym.errors import UnsupportedError
 
@@ -54,11 +52,11 @@ class _Routes:
                 continue
             target = self.dots[line.var]
             routes: list[Route] = []
-            for factors, dot in self._linear(line.expr, target.shape):
+            for factors, dot in linear_terms(line.expr, target.shape, self.dots):
                 source = self.dots[dot]
                 for through, tail in self.found[source]:
                     way = through if source == state else (*through, str(source.name))
-                    routes.append((way, _merge((*factors, *tail))))
+                    routes.append((way, merged((*factors, *tail))))
             if len(routes) > MAX_PATHS:
                 raise UnsupportedError(
                     f"the Jacobian of {target.name} has more than {MAX_PATHS} paths",
@@ -69,79 +67,6 @@ class _Routes:
     def of(self, var: Var) -> list[Route]:
         """The ways to a variable; none if it does not depend on the state."""
         return self.found.get(var, [])
-
-    def _linear(
-        self, expr: sp.Expr, shape: tuple[tuple[str, ...], ...]
-    ) -> Iterator[tuple[tuple[Factor, ...], Var]]:
-        """The terms of an expression that is linear in the tangents: (factors, tangent)."""
-        if isinstance(expr, sp.Add):
-            for term in expr.args:
-                yield from self._linear(term, shape)
-        elif shape and not shape_of(expr):  # a number that is broadcast
-            for factors, dot in self._linear(expr, ()):
-                yield (Factor("column", (sp.S.One,)), *factors), dot
-        elif isinstance(expr, Var):
-            yield (), expr
-        elif isinstance(expr, sp.Mul):
-            inner = next(a for a in expr.args if self._moves(a))
-            slope = sp.Mul(*(a for a in expr.args if a is not inner))
-            lifted = shape_of(slope) and not shape_of(inner)
-            first = Factor("column" if lifted else "diag", (slope,))
-            for factors, dot in self._linear(inner, shape_of(inner)):
-                yield (first, *factors), dot
-        elif isinstance(expr, Node):
-            yield from self._through_node(expr)
-        else:
-            raise AssertionError(f"{expr} is not linear in the tangents")
-
-    def _through_node(self, node: Node) -> Iterator[tuple[tuple[Factor, ...], Var]]:
-        if isinstance(node, Concat):
-            at = 0
-            (whole,) = node.shape
-            for item, dim in zip(node.operands, node.blocks, strict=True):
-                factor = Factor("embed", (), (at, at + len(dim)), whole)
-                at += len(dim)
-                if self._moves(item):
-                    for factors, dot in self._linear(item, (dim,)):
-                        yield (factor, *factors), dot
-            return
-        if isinstance(node, MatVec):
-            first, inner = Factor("matrix", (node.args[0],)), node.args[1]
-        elif isinstance(node, Total):
-            first, inner = Factor("row", (sp.S.One,)), node.args[0]
-        elif isinstance(node, Slice):
-            first = Factor("restrict", (), node.bounds, node.whole[-1])
-            inner = node.args[0]
-        else:
-            raise AssertionError(f"{type(node).__name__} is not linear")
-        for factors, dot in self._linear(inner, shape_of(inner)):
-            yield (first, *factors), dot
-
-    def _moves(self, expr: sp.Expr) -> bool:
-        return any(v in self.dots for v in variables_of(expr))
-
-
-def _merge(factors: tuple[Factor, ...]) -> tuple[Factor, ...]:
-    """Join neighbours: diagonals into one, a matrix and the block it acts on into its columns."""
-    merged: list[Factor] = []
-    for factor in factors:
-        last = merged[-1] if merged else None
-        if last is None:
-            merged.append(factor)
-        elif {last.kind, factor.kind} == {"diag"} or (last.kind, factor.kind) in {
-            ("diag", "column"),
-            ("row", "diag"),
-        }:
-            kind = "diag" if last.kind == factor.kind else {last.kind, factor.kind} - {"diag"}
-            parts = tuple(p for p in (*last.parts, *factor.parts) if p != 1)
-            merged[-1] = Factor(kind if isinstance(kind, str) else kind.pop(), parts or (sp.S.One,))
-        elif last.kind == "matrix" and factor.kind == "embed":
-            (matrix,) = last.parts
-            columns = Slice(matrix, Dims(shape_of(matrix)), *factor.bounds)
-            merged[-1] = Factor("matrix", (columns,))
-        else:
-            merged.append(factor)
-    return tuple(merged)
 
 
 def _name_all(cell: Cell, routes: list[Route]) -> Iterator[Path]:
