@@ -176,7 +176,7 @@ class Scan:
         before: computed for all t, ahead of the loop. Its outputs are what ``step`` may read.
         step: one turn of the loop; reads the carry, gives the next carry.
         carry: pairs (variable that enters a turn, variable that it leaves as).
-        after: computed once the loop has ended; sums over t are :class:`~.expr.SumT` nodes.
+        after: computed once the loop has ended; sums over t are ``SumT`` nodes.
         reverse: whether the loop runs from t = T down to t = 1.
         sequences: the variables that have a value for each t.
         origin: the program that it was made from, whose order a reader knows.

@@ -67,14 +67,16 @@ def typeset(node: Node, style: Style) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A line ``left = right`` of LaTeX, with a remark at its end.
+    r"""A line ``left = right`` of LaTeX, with a remark at its end.
 
-    No left side continues the line above, no right side makes the left side a heading.
+    The relation may be another, such as ``\le``. No left side continues the line above, no right
+    side makes the left side a heading.
     """
 
     left: str
     right: str = ""
     remark: str = ""
+    relation: str = "="
 
 
 def aligned(rows: Iterable[Row], wide: float = _WIDTH) -> str:
@@ -94,7 +96,8 @@ def aligned(rows: Iterable[Row], wide: float = _WIDTH) -> str:
             found.append(f"& {row.left}{note}")
             continue
         first, *others = _broken(row.right, room)
-        found.append((f"{row.left} &= {first}" if row.left else rf"&\quad {first}") + note)
+        start = rf"{row.left} &{row.relation} {first}" if row.left else rf"&\quad {first}"
+        found.append(start + note)
         found += [rf"&\quad {line}" for line in others]
     body = " \\\\\n".join(found)
     return f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}"

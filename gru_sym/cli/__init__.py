@@ -11,6 +11,7 @@ from gru_sym import __version__
 from gru_sym.cli import output
 from gru_sym.cli.bench import bench_command
 from gru_sym.cli.ending import Commands
+from gru_sym.cli.latex import latex_command
 from gru_sym.cli.source import BACKENDS, check_apart, load_cell, once, read, reading
 from gru_sym.cli.train import train_command
 from gru_sym.cli.verify import verify_command
@@ -281,5 +282,6 @@ def _demo(out: str, as_json: bool) -> int:
 
 
 main.add_command(bench_command)
+main.add_command(latex_command)
 main.add_command(train_command)
 main.add_command(verify_command)

@@ -138,3 +138,9 @@ class Document:
     subtitle: str
     opening: tuple[Block, ...]
     sections: tuple[Section, ...]
+
+    @property
+    def verdict(self) -> str:
+        """What its status says, ``unproved`` where it has none."""
+        found = (block.verdict for block in self.opening if isinstance(block, Status))
+        return next(found, "unproved")

@@ -200,6 +200,7 @@ def _form(cell: Cell, values: dict[str, tree.Node], mapping: list[str], changed:
         tuple(tree.Definition(name, value) for name, value in values.items()),
         replace(
             header,
+            convention="",  # it speaks of the form that was
             params=header.params and tuple(n for n in header.params if n in left),
             shapes=tuple((n, shape) for n, shape in header.shapes if n in left),
         ),

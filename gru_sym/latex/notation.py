@@ -96,8 +96,7 @@ _PROFILES = (
         "Cho et al. 2014, arXiv:1406.1078",
         form="keep",
         symbols=(("W_h", "W"), ("U_h", "U"), ("b_h", "b")),
-        remark="The update gate multiplies the old state; the matrices of the candidate have no "
-        "subscript.",
+        remark="The matrices of the candidate have no subscript.",
     ),
     Notation(
         "pytorch",
@@ -108,15 +107,14 @@ _PROFILES = (
         state_matrix="W_{h<gate>}",
         bias="b_{i<gate>}",
         symbols=(("h_tilde", "n"),),
-        remark="The update gate multiplies the old state. PyTorch keeps two biases for each gate; "
-        "where only their sum counts, the one bias here is that sum.",
+        remark="PyTorch keeps two biases for each gate; where only their sum counts, the one bias "
+        "here is that sum.",
     ),
     Notation(
         "concat",
         "the notation of one matrix on [h, x]",
         cotangent="partial",
         form="concat",
-        remark="One matrix for each gate acts on the state above the input.",
     ),
     Notation(
         "lecture",

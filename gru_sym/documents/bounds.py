@@ -1,0 +1,197 @@
+"""The product of Jacobians over time, and what bounds its norm."""
+
+from collections.abc import Iterator
+
+import sympy as sp
+
+from gru_sym.algebra.expr import Var
+from gru_sym.algebra.rules import Elementwise
+from gru_sym.algebra.symbols import partial
+from gru_sym.algebra.typeset import Row
+from gru_sym.derive.paths import Factor, Jacobian, Path
+from gru_sym.documents.context import Context, joined, prose
+from gru_sym.latex.blocks import Block, Math, Paragraph, Section
+from gru_sym.latex.products import block_head
+
+__all__ = ["product_section"]
+
+_ALL = r"\mathbf{s}"
+"""All states of a cell that has several, together."""
+
+_AT_MOST_ONE = frozenset({"sigmoid", "tanh", "sin", "cos", "step"})
+
+
+def product_section(context: Context, jacobian: Jacobian) -> Section:
+    """The product of Jacobians, and bounds on its norm by those of the factors."""
+    cell = context.cell
+    before, now = _state(context, "t-1"), _state(context, "t")
+    first, last = _state(context, "0"), _state(context, "T")
+    blocks: list[Block] = []
+    if len(cell.states) > 1:
+        naming = context.printer.style.name_of
+        states = r",\, ".join(naming.indexed(str(v.name), "t") for v in cell.states)
+        text = "All states together are {}, and the blocks above make one matrix."
+        blocks.append(Paragraph(prose(text, Math(rf"{now} = ({states})"))))
+    turned = context.notation.in_rows
+    order = r"J_{1}\,J_{2} \cdots J_{T}" if turned else r"J_{T} \cdots J_{2}\,J_{1}"
+    blocks += [
+        context.formula(
+            ("product",),
+            [Row(partial(last, first), rf"{order}, \quad J_{{t}} = {partial(now, before)}")],
+            "Chain rule over time: the state at t depends on what came before by the state at "
+            "t − 1 alone. Matrices do not commute, so the order counts.",
+        ),
+        context.formula(
+            ("norms",),
+            [
+                Row(
+                    rf"\Bigl\lVert {partial(last, first)} \Bigr\rVert_{{2}}",
+                    r"\prod_{t=1}^{T} \lVert J_{t} \rVert_{2}",
+                    relation=r"\le",
+                )
+            ],
+            prose(
+                "The 2-norm of a product is at most the product of the norms, from {}.",
+                context.ref(("product",)),
+            ),
+        ),
+    ]
+    for key, paths in jacobian.blocks.items():
+        if paths:
+            blocks.append(_block_bound(context, key, paths))
+    blocks += _meaning(context, jacobian)
+    return Section("The product of Jacobians, and what bounds it", tuple(blocks))
+
+
+def _state(context: Context, index: str) -> str:
+    states = context.cell.states
+    if len(states) > 1:
+        return f"{_ALL}_{{{index}}}"
+    return context.printer.style.name_of.indexed(str(states[0].name), index)
+
+
+def _block_bound(context: Context, key: tuple[Var, Var], paths: tuple[Path, ...]) -> Block:
+    exact = [_product_of_norms(context, path, known=False) for path in paths]
+    coarse = [_product_of_norms(context, path, known=True) for path in paths]
+    head = rf"\Bigl\lVert {block_head(key, context.printer)} \Bigr\rVert_{{2}}"
+    rows = [Row(head, " + ".join(exact), relation=r"\le")]
+    reason = prose(
+        "Triangle inequality over the paths in {}; the norm of a diagonal matrix is its largest "
+        "entry",
+        context.ref(("block", key)),
+    )
+    if coarse != exact:
+        rows.append(Row("{}", " + ".join(coarse), relation=r"\le"))
+        earlier = [about for about in context.numbers if about[:1] == ("bound",)]
+        reason += (
+            prose("; then the bounds of {}", context.ref(earlier[0]))
+            if earlier
+            else prose(
+                "; then a sigmoid and a tanh are at most 1, {} is at most 1/4, and {} at most 1",
+                Math(r"\sigma\,(1 - \sigma)"),
+                Math(r"1 - \tanh^{2}"),
+            )
+        )
+    return context.formula(("bound", key), rows, (*reason, "."))
+
+
+def _product_of_norms(context: Context, path: Path, *, known: bool) -> str:
+    """The norms of a path's factors, side by side; ``known`` puts numbers for what is bounded."""
+    number: sp.Rational = sp.S.One
+    shown: list[str] = []
+    for factor in path.factors:
+        if factor.kind in {"embed", "restrict"}:
+            continue
+        if factor.kind == "matrix":
+            inner = context.printer.expression(factor.parts[0], matrix=True)
+            shown.append(rf"\lVert {inner} \rVert_{{2}}")
+            continue
+        content, rest = _content(factor)
+        number *= content
+        if known:
+            largest, rest = _without_bounded(context, rest)
+            number *= largest
+        if rest == 1 and factor.kind in {"column", "row"}:
+            shown.append(r"\lVert \mathbf{1} \rVert_{2}")
+        elif rest != 1:
+            size = r"\infty" if factor.kind == "diag" else "2"
+            shown.append(rf"\lVert {context.printer.expression(rest)} \rVert_{{{size}}}")
+    if number != 1 or not shown:
+        shown.insert(0, context.printer.expression(number).replace(r"\frac", r"\tfrac"))
+    return r"\,".join(shown)
+
+
+def _content(factor: Factor) -> tuple[sp.Rational, sp.Expr]:
+    """The size of the number in front, and the rest."""
+    number, rest = factor.expr.as_coeff_Mul(rational=True)
+    return abs(number), rest
+
+
+def _without_bounded(context: Context, expr: sp.Expr) -> tuple[sp.Rational, sp.Expr]:
+    """What is at most a number, as that number; and what is left."""
+    values = {d.var: d.expr for d in context.cell.program}
+    factors = list(sp.Mul.make_args(expr))
+    number: sp.Rational = sp.S.One
+    for bounded in sorted(_bounded(values, expr), key=str):
+        if _kind(values, bounded) == "sigmoid" and {bounded, 1 - bounded} <= set(factors):
+            factors.remove(bounded)
+            factors.remove(1 - bounded)
+            number /= 4
+        for small in _at_most_one(values, bounded):
+            if small in factors:
+                factors.remove(small)
+    return number, sp.Mul(*factors)
+
+
+def _kind(values: dict[Var, sp.Expr], of: sp.Expr) -> str:
+    """The activation that a variable is defined as, or that an expression is."""
+    value = values.get(of, of) if isinstance(of, Var) else of
+    return type(value).__name__ if isinstance(value, Elementwise) else ""
+
+
+def _bounded(values: dict[Var, sp.Expr], expr: sp.Expr) -> Iterator[sp.Expr]:
+    for part in {*expr.atoms(Var), *expr.atoms(Elementwise)}:
+        if _kind(values, part) in _AT_MOST_ONE:
+            yield part
+
+
+def _at_most_one(values: dict[Var, sp.Expr], bounded: sp.Expr) -> Iterator[sp.Expr]:
+    yield bounded
+    if _kind(values, bounded) == "sigmoid":
+        yield 1 - bounded
+    if _kind(values, bounded) == "tanh":
+        yield 1 - bounded**2
+
+
+def _meaning(context: Context, jacobian: Jacobian) -> Iterator[Block]:
+    bounds = [context.ref(("bound", key)) for key, paths in jacobian.blocks.items() if paths]
+    if len(jacobian.blocks) == 1 and bounds:
+        yield Paragraph(
+            prose(
+                "Where the right side of {} stays below some number c < 1, the gradient vanishes "
+                "at least as fast as {}. Where it is above 1 the bound says nothing: neither that "
+                "the gradient explodes, nor that it lives on.",
+                bounds[0],
+                Math("c^{T}"),
+            )
+        )
+    kept = [
+        (key, path)
+        for key, paths in jacobian.blocks.items()
+        for path in paths
+        if path.is_diagonal and key[0] == context.cell.nexts[context.cell.states.index(key[1])]
+    ]
+    for key, path in kept:
+        shown = context.printer.expression(sp.Mul(*(f.expr for f in path.factors)))
+        yield Paragraph(
+            prose(
+                "What the {} path alone carries from unit i of the first {} to unit i of the last "
+                "is the product over time of entry i of {}. It needs no matrix, and lasts where "
+                "that entry stays near 1.",
+                *(path.name, context.symbol(key[1]), Math(shown)),
+            )
+        )
+    if not kept:
+        names = joined(context.symbol(v) for v in context.cell.states)
+        text = "No path leads from {} to itself past all matrices: there is no skip path."
+        yield Paragraph(prose(text, names))

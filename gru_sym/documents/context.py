@@ -1,0 +1,85 @@
+"""What every part of a document needs: the cell, its printer, and the numbers of the formulas."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from gru_sym.algebra.expr import Var
+from gru_sym.algebra.typeset import Row, aligned
+from gru_sym.cells.equations import Cell
+from gru_sym.latex.blocks import Formula, Math, Ref, Span, Spans
+from gru_sym.latex.expressions import Printer
+from gru_sym.latex.notation import Notation
+
+__all__ = ["WIDE", "Context", "joined", "prose"]
+
+WIDE = 74.0
+"""What fits beside a number on a page, in letters."""
+
+
+@dataclass
+class Context:
+    """A document that is being made; the formulas are numbered in the order they are asked for.
+
+    Attributes:
+        cell: the cell, in the form that its notation asks for.
+        notation: the notation.
+        printer: writes the cell's expressions and those of its vjp.
+        full: whether each transpose and each diag is explained.
+        reached: the cotangents that the loss reaches.
+        numbers: what a formula is about → its number, to be cited.
+    """
+
+    cell: Cell
+    notation: Notation
+    printer: Printer
+    full: bool = False
+    reached: frozenset[Var] = frozenset()
+    numbers: dict[tuple[object, ...], int] = field(default_factory=dict)
+
+    def formula(
+        self, about: tuple[object, ...], rows: Iterable[Row], reason: Spans | str
+    ) -> Formula:
+        """A numbered formula, which can be cited by what it is about."""
+        number = len(self.numbers) + 1
+        self.numbers[about] = number
+        return Formula(
+            aligned(rows, WIDE), number, (reason,) if isinstance(reason, str) else reason
+        )
+
+    def ref(self, about: tuple[object, ...]) -> Ref:
+        """The number of the formula about that."""
+        return Ref(self.numbers[about])
+
+    def symbol(self, var: Var) -> Math:
+        """The symbol of a variable."""
+        return Math(self.printer.style.name_of(str(var.name)))
+
+    @property
+    def product(self) -> str:
+        """The sign of the elementwise product."""
+        return self.printer.style.product
+
+
+def prose(text: str, *spans: Span | Spans) -> Spans:
+    """A text with spans in the places of its ``{}``, in their order.
+
+    >>> prose("{} is a gate.", Math("z"))
+    (Math(latex='z'), ' is a gate.')
+    """
+    first, *pieces = text.split("{}")
+    found: list[Span] = [first]
+    for span, piece in zip(spans, pieces, strict=True):
+        found += span if isinstance(span, tuple) else (span,)
+        found.append(piece)
+    return tuple(each for each in found if each != "")
+
+
+def joined(items: Iterable[Spans | Span], last: str = " and ") -> Spans:
+    """Items of text in a row: ``a, b and c``."""
+    found = [item if isinstance(item, tuple) else (item,) for item in items]
+    spans: list[Span] = []
+    for k, item in enumerate(found):
+        if k:
+            spans.append(last if k == len(found) - 1 else ", ")
+        spans += item
+    return tuple(spans)

@@ -1,0 +1,145 @@
+"""What else a document says is proved, too: that the paths add up, and the tangents."""
+
+from collections.abc import Callable, Collection
+
+import sympy as sp
+
+from gru_sym.algebra.expr import Dims, Shape, Var, shape_of, variables_of
+from gru_sym.algebra.monomials import Poly
+from gru_sym.algebra.nodes import Concat, MatVec, Slice, Total, Transpose
+from gru_sym.algebra.normal import NormalForm, positions
+from gru_sym.algebra.program import Definition, Program
+from gru_sym.derive.jvp import tangent_of
+from gru_sym.derive.paths import Factor, Jacobian, Path
+from gru_sym.derive.vjp import cotangent_of, vjp
+from gru_sym.prove.equal import Equality, assumptions
+from gru_sym.prove.result import Answer, Proof, Unproved
+
+__all__ = ["prove_paths", "prove_tangents"]
+
+
+def prove_paths(jacobian: Jacobian) -> Proof:
+    """Prove that the paths of a Jacobian add up to the pull-back of one step, for all sizes.
+
+    Each path, transposed, is applied to what is given for the next state; for each state the sum
+    has to be its cotangent in the vjp.
+    """
+    cell = jacobian.cell
+    # What is given for other outputs, such as a loss, does not come by way of the next state.
+    other = {cotangent_of(v): sp.S.Zero for v in cell.extra}
+    lines = [Definition(d.var, d.expr.xreplace(other)) for d in vjp(cell)]
+    equality = Equality(lines)
+    answers = []
+    for state in cell.states:
+        pulled = (
+            _pulled(path, cotangent_of(after), state.shape)
+            for (after, by), paths in jacobian.blocks.items()
+            for path in paths
+            if by == state
+        )
+        bar = cotangent_of(state)
+        claim = f"{bar.name} is the sum of all transposed paths, each times what is given"
+        answers.append(equality.prove(bar, sp.Add(*pulled), claim=claim, shape=state.shape))
+    return Proof(
+        f"the paths of the Jacobian of {cell.name} add up to its gradient, for all sizes",
+        (("for each state:", tuple(answers)),),
+    )
+
+
+def _pulled(path: Path, given: Var, state: Shape) -> sp.Expr:
+    """A transposed path times a cotangent."""
+    value: sp.Expr = given
+    shape: Shape = given.shape
+    for factor in path.factors:
+        value, shape = _transposed(factor, value, shape, state)
+    return value
+
+
+def _transposed(
+    factor: Factor, value: sp.Expr, shape: Shape, state: Shape
+) -> tuple[sp.Expr, Shape]:
+    match factor.kind:
+        case "diag":
+            return value * factor.expr, shape
+        case "matrix":
+            (matrix,) = factor.parts
+            return MatVec(Transpose(matrix), value), shape_of(matrix)[1:]
+        case "column":
+            return Total(value * factor.expr, shape), ()
+        case "row":
+            return value * factor.expr, shape_of(factor.expr) or state
+        case "embed":
+            start, stop = factor.bounds
+            return Slice(value, Dims((factor.whole,)), start, stop), (factor.whole[start:stop],)
+        case "restrict":
+            start, stop = factor.bounds
+            whole = factor.whole
+            parts = [(sp.S.Zero, whole[:start]), (value, whole[start:stop])]
+            parts.append((sp.S.Zero, whole[stop:]))
+            kept = [(item, dim) for item, dim in parts if dim]
+            joined = Concat(*(item for item, _ in kept), Dims(tuple(dim for _, dim in kept)))
+            return joined, (whole,)
+        case kind:
+            raise AssertionError(f"no transpose of {kind}")
+
+
+def prove_tangents(name: str, program: Program, lines: Program) -> Proof:
+    """Prove the tangents of a program, line by line, for all sizes.
+
+    A line is linear in the tangents on its right; what multiplies each of their entries has to be
+    the derivative of the definition, which is taken on normal forms, by none of the rules that
+    made the line.
+
+    Args:
+        name: of what the tangents are.
+        program: the program.
+        lines: its tangents, as :func:`~gru_sym.derive.jvp.jvp` and
+            :func:`~gru_sym.derive.jvp.hvp` give them; a tangent without a line is zero.
+    """
+    equality = Equality(program)
+    tangents = {tangent_of(v) for v in program.variables}
+    known = {d.var: d.expr for d in lines if d.var in tangents}
+    moving = {tangent_of(v) for v in program.inputs} | {*known}
+    used = {v for d in program if tangent_of(d.var) in known for v in variables_of(d.expr)}
+    answers: list[Answer] = []
+    for d in program:
+        dot = tangent_of(d.var)
+        moved = known.get(dot, sp.S.Zero)
+        assumed = assumptions([d.expr, moved])
+        if dot in known:
+            claim = f"{dot.name} is the derivative of {d.name} along the tangents"
+            if moved.xreplace(dict.fromkeys(tangents, sp.S.Zero)) != 0:
+                answers.append(Unproved(claim, "it is not linear in the tangents"))
+            else:
+                answers.append(equality.settle(claim, _slopes(d, moved, moving), assumed))
+        elif d.var in used:
+            # A tangent without a line is zero; or else nothing that has a line moves with it.
+            still = equality.settle(f"{d.name} does not move", _slopes(d, moved, moving), assumed)
+            if still.verdict == "proved":
+                answers.append(still)
+            else:
+                moving.add(dot)
+    return Proof(
+        f"the tangents of {name} are right, for all sizes", (("line by line:", tuple(answers)),)
+    )
+
+
+def _slopes(
+    d: Definition, moved: sp.Expr, moving: Collection[Var]
+) -> Callable[[NormalForm], list[tuple[Poly, Poly]]]:
+    """For each variable of a definition: how its tangent enters the line, and its derivative."""
+    weight = Var("weight of the claim", d.var.shape)
+
+    def weighed(expr: sp.Expr) -> sp.Expr:
+        return Total(weight * expr, d.var.shape) if d.var.shape else weight * expr
+
+    def pairs(form: NormalForm) -> list[tuple[Poly, Poly]]:
+        tangents, values = form.of(weighed(moved)), form.of(weighed(d.expr))
+        return [
+            (form.derivative(tangents, tangent_of(v), at), form.derivative(values, v, at))
+            for v in sorted(variables_of(d.expr), key=str)
+            if tangent_of(v) in moving
+            for at in positions(v.shape)
+        ]
+
+    return pairs

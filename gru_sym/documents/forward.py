@@ -1,0 +1,205 @@
+"""The first parts of a document: the cell, its symbols and sizes, its local derivatives."""
+
+from collections.abc import Iterator, Sequence
+
+from gru_sym.algebra.expr import Var
+from gru_sym.algebra.program import Definition
+from gru_sym.algebra.symbols import partial
+from gru_sym.algebra.typeset import Row, width
+from gru_sym.derive.local import Local, local_derivatives
+from gru_sym.derive.paths import Path, terms_of
+from gru_sym.documents.context import WIDE, Context, joined, prose
+from gru_sym.documents.words import rules_of
+from gru_sym.latex.blocks import Block, Figure, Math, Paragraph, Section, Spans, Table
+from gru_sym.latex.graph import Drawing
+from gru_sym.latex.products import product
+
+__all__ = ["cell_section", "local_section", "locals_of", "sizes_section"]
+
+
+def cell_section(context: Context, drawing: Drawing | None) -> Section:
+    """The equations, numbered, and the figure."""
+    cell = context.cell
+    blocks: list[Block] = []
+    convention = cell.document.header.convention
+    if convention:
+        blocks.append(Paragraph((f"{convention[0].upper()}{convention[1:].rstrip('.')}.",)))
+    olds, nexts, given = (
+        joined(context.symbol(v) for v in group) for group in (cell.states, cell.nexts, cell.inputs)
+    )
+    takes = prose("the state {} and the input {}", olds, given) if given else ("the state ", *olds)
+    blocks.append(
+        Paragraph(
+            prose(
+                "One step takes {} to {}. Here {} multiplies entry by entry, and a function of a "
+                "vector is applied to each of its entries. The argument of an activation is a "
+                "variable of its own, called a.",
+                takes,
+                nexts,
+                Math(context.product),
+            )
+        )
+    )
+    for d in cell.program:
+        role = cell.roles.get(d.name, "")
+        named = _role(context, d.var, role)
+        reason = (f"{named[0].upper()}{named[1:]}.",) if role else ()
+        blocks.append(context.formula(("definition", d.var), [context.printer.row(d)], reason))
+    if drawing is not None:
+        blocks.append(Figure(drawing, _caption(drawing)))
+    return Section("The cell", tuple(blocks))
+
+
+def _caption(drawing: Drawing) -> Spans:
+    shown = "The computational graph of one step."
+    if any(curve.path is not None for curve in drawing.curves):
+        shown += (
+            " Grey arrows are the forward pass; coloured arrows are the ways of the gradient, "
+            "from the next state back to the state, one colour for each path."
+        )
+    note = f" {drawing.note}" if drawing.note else ""
+    return (shown + note,)
+
+
+# -- symbols -------------------------------------------------------------------------------------
+
+
+def sizes_section(context: Context) -> Section:
+    """What each symbol stands for, and its size."""
+    cell = context.cell
+    kinds: list[tuple[str, Sequence[Var]]] = [
+        ("input", cell.inputs),
+        ("state", cell.states),
+        ("next state", cell.nexts),
+    ]
+    known = {v for _, group in kinds for v in group}
+    inner = [d.var for d in cell.program if d.var not in known]
+    rows = [
+        *(_symbol_row(context, group, kind) for kind, group in kinds if group),
+        *_inner_rows(context, inner),
+        *_parameter_rows(context),
+    ]
+    text = "Each size may be any number, and nothing below depends on it."
+    if context.notation.in_rows:
+        text += (
+            " Vectors are rows: a vector stands to the left of its matrix, and a Jacobian is the "
+            "transpose of the one for columns."
+        )
+    table = Table((("Symbol",), ("Size",), ("What it is",)), tuple(rows))
+    return Section("Symbols and sizes", (Paragraph((text,)), table))
+
+
+def _symbol_row(context: Context, group: Sequence[Var], kind: str) -> tuple[Spans, ...]:
+    symbols = joined((context.symbol(v) for v in group), last=", ")
+    return symbols, (_size(context, group[0]),), (kind,)
+
+
+def _inner_rows(context: Context, inner: Sequence[Var]) -> Iterator[tuple[Spans, ...]]:
+    """Gates by their roles; everything else in one row for each size."""
+    roles = context.cell.roles
+    others: dict[str, list[Var]] = {}
+    for var in inner:
+        if var.name in roles:
+            gate = roles[str(var.name)]
+            yield (context.symbol(var),), (_size(context, var),), (_role(context, var, gate),)
+        else:
+            others.setdefault(_size(context, var).latex, []).append(var)
+    for size, group in others.items():
+        yield (
+            joined((context.symbol(v) for v in group), last=", "),
+            (Math(size),),
+            ("intermediate value" if len(group) == 1 else "intermediate values",),
+        )
+
+
+def _role(context: Context, var: Var, role: str) -> str:
+    expr = context.cell.program[str(var.name)].expr
+    return f"{role} gate" if type(expr).__name__ == "sigmoid" else role
+
+
+def _parameter_rows(context: Context) -> Iterator[tuple[Spans, ...]]:
+    groups: dict[str, list[Var]] = {}
+    for var in context.cell.params:
+        groups.setdefault(_size(context, var).latex, []).append(var)
+    for size, group in groups.items():
+        kind = ("scalar", "vector", "matrix")[len(group[0].shape)]
+        text = kind if len(group) == 1 else {"matrix": "matrices"}.get(kind, f"{kind}s")
+        yield (
+            joined((context.symbol(v) for v in group), last=", "),
+            (Math(size),),
+            (f"{text} of parameters" if kind != "scalar" else f"{text}, learned",),
+        )
+
+
+def _size(context: Context, var: Var) -> Math:
+    dims = ["+".join(_dim(name) for name in dim) for dim in var.shape]
+    if len(dims) > 1 and context.notation.in_rows:
+        dims.reverse()
+    dims = [f"({d})" if "+" in d and len(dims) > 1 else d for d in dims]
+    size = r" \times ".join(dims)
+    return Math(rf"\mathbb{{R}}^{{{size}}}" if dims else r"\mathbb{R}")
+
+
+def _dim(name: str) -> str:
+    letter, _, below = name.partition("_")
+    return f"{letter}_{{{below.replace('_', ',')}}}" if below else letter
+
+
+# -- local derivatives ---------------------------------------------------------------------------
+
+
+def locals_of(context: Context) -> dict[Var, list[Local]]:
+    """The local derivatives of each definition, by what is defined."""
+    found: dict[Var, list[Local]] = {d.var: [] for d in context.cell.program}
+    for local in local_derivatives(context.cell.program):
+        found[local.of].append(local)
+    return found
+
+
+def local_section(context: Context, found: dict[Var, list[Local]]) -> Section:
+    """The derivative of each definition by each vector and number in it."""
+    blocks: list[Block] = [
+        Paragraph(
+            (
+                "Each equation is differentiated by itself, as if every variable on its right "
+                "were independent. Matrices of parameters come later: their gradients are outer "
+                "products.",
+            )
+        )
+    ]
+    for d in context.cell.program:
+        if found[d.var]:
+            blocks.append(_local_formula(context, d, found[d.var]))
+    return Section("Local derivatives", tuple(blocks))
+
+
+def _local_formula(context: Context, d: Definition, locals_: Sequence[Local]) -> Block:
+    name_of = context.printer.style.name_of
+    rows: list[Row] = []
+    line: list[str] = []
+    for local in locals_:
+        head = partial(name_of(str(local.of.name)), name_of(str(local.by.name)))
+        shown = _sum(context, local)
+        entry = f"{head} = {shown}"
+        if line and width(r", \quad ".join([*line, entry])) > WIDE - 8:
+            rows.append(Row(r", \quad ".join(line)))
+            line = []
+        if width(entry) > WIDE - 8:
+            rows.append(Row(head, shown))
+        else:
+            line.append(entry)
+    if line:
+        rows.append(Row(r", \quad ".join(line)))
+    rules, source = rules_of(context, d.var), context.ref(("definition", d.var))
+    return context.formula(("local", d.var), rows, prose("{}, from {}.", rules, source))
+
+
+def _sum(context: Context, local: Local) -> str:
+    """A local derivative as a sum of products."""
+    paths = [Path("", (), factors) for factors in local.products]
+    text = ""
+    for term in terms_of(paths, context.printer.presenter):
+        shown = product(term, context.printer, is_array=bool(local.by.shape))
+        text += (" - " if text else "-") if term.negative else (" + " if text else "")
+        text += shown
+    return text or "0"

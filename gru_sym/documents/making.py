@@ -1,0 +1,230 @@
+"""A cell → a document: which parts it has, and what is proved of it."""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from gru_sym import __version__
+from gru_sym.cells.builtin import cell as builtin
+from gru_sym.cells.builtin import names
+from gru_sym.cells.equations import UNNAMED, Cell
+from gru_sym.derive.describe import KINDS, Derivation, select
+from gru_sym.derive.jacobian import jacobian
+from gru_sym.derive.jvp import hvp, jvp
+from gru_sym.derive.paths import Jacobian
+from gru_sym.derive.vjp import vjp
+from gru_sym.documents.backward import chain_section, delta_section, parameter_section
+from gru_sym.documents.bounds import product_section
+from gru_sym.documents.context import Context, prose
+from gru_sym.documents.directions import hvp_section, jvp_section
+from gru_sym.documents.evidence import prove_paths, prove_tangents
+from gru_sym.documents.forward import cell_section, local_section, locals_of, sizes_section
+from gru_sym.documents.paths import jacobian_section
+from gru_sym.documents.time import bptt_section
+from gru_sym.errors import DataError, UnsupportedError
+from gru_sym.latex.blocks import (
+    Block,
+    Code,
+    Document,
+    Items,
+    Listing,
+    Paragraph,
+    Section,
+    Span,
+    Status,
+)
+from gru_sym.latex.forms import in_form
+from gru_sym.latex.graph import drawing_of
+from gru_sym.latex.notation import NOTATIONS, Notation, notation_of
+from gru_sym.latex.printer import printer_of
+from gru_sym.prove.equivalent import prove_equivalent
+from gru_sym.prove.result import Proof, Proved
+from gru_sym.prove.vjp import prove_vjp
+
+__all__ = ["ALL", "STEPS", "document"]
+
+ALL = "all"
+DEFAULT = "chung"
+STEPS = ("brief", "full")
+
+
+def document(
+    cell: Cell, of: str = ALL, notation: str | Notation = DEFAULT, steps: str = STEPS[0]
+) -> Document:
+    """The derivation of a cell's gradients as a numbered document, with its proof's verdict.
+
+    Args:
+        cell: the cell.
+        of: ``all``, or what alone is wanted: ``vjp``, ``jvp``, ``jacobian``, ``bptt``, ``hvp``.
+        notation: a notation, or the name of its profile. Where it asks for another form of the
+            equations, that form is shown once it is proved to be the same cell.
+        steps: ``brief``, or ``full``: with the why of each transpose and each diag.
+
+    Raises:
+        DataError: there is no such kind, no such notation, no such steps.
+    """
+    if of not in (ALL, *KINDS):
+        raise DataError(f"there is no derivative `{of}`", mend=f"{ALL}, {', '.join(KINDS)}")
+    if steps not in STEPS:
+        raise DataError(f"steps cannot be `{steps}`", mend=" or ".join(STEPS))
+    notation = notation_of(notation)
+    shown, said = _in_its_form(cell, notation)
+    pulled = vjp(shown)
+    context = Context(
+        shown,
+        notation,
+        printer_of(Derivation(shown, "vjp", pulled), notation),
+        full=steps == "full",
+        reached=frozenset(pulled.variables),
+    )
+    paths = _paths(shown)
+    proofs = list(_proofs(shown, of, paths))
+    sections = tuple(_sections(context, of, paths))
+    opening: list[Block] = [_status(proofs), *said]
+    title = shown.title or ("A recurrent cell" if cell.name == UNNAMED else cell.name)
+    subtitle = shown.document.header.cite
+    closing = _closing(cell, of, notation, steps, proofs)
+    return Document(title, subtitle, tuple(opening), (*sections, closing))
+
+
+def _sections(context: Context, of: str, paths: Jacobian | None) -> Iterator[Section]:
+    cell = context.cell
+    pulled = vjp(cell)
+    found = locals_of(context)
+    yield cell_section(context, drawing_of(cell, context.printer.style.name_of, paths))
+    yield sizes_section(context)
+    yield local_section(context, found)
+    if of == "jvp":
+        yield jvp_section(context, found)
+    if of in {ALL, "vjp", "bptt", "hvp"}:
+        yield chain_section(context, pulled, found)
+        delta = delta_section(context, pulled)
+        if delta is not None:
+            yield delta
+        parameters = parameter_section(context, pulled, found)
+        if parameters is not None:
+            yield parameters
+    if of in {ALL, "jacobian"}:
+        if paths is None:
+            yield _too_many(cell)
+        else:
+            yield jacobian_section(context, paths)
+    if of in {ALL, "bptt"}:
+        yield bptt_section(context, select(cell, "bptt"))
+    if of in {ALL, "jacobian"} and paths is not None:
+        yield product_section(context, paths)
+    if of == "hvp":
+        yield hvp_section(context)
+
+
+def _paths(cell: Cell) -> Jacobian | None:
+    try:
+        return jacobian(cell)
+    except UnsupportedError:
+        return None
+
+
+def _too_many(cell: Cell) -> Section:
+    text = "This cell has more paths than can be written one by one: take its layers alone."
+    return Section("The Jacobian, by path", (Paragraph((text,)),))
+
+
+# -- what is proved ------------------------------------------------------------------------------
+
+
+def _in_its_form(cell: Cell, notation: Notation) -> tuple[Cell, list[Block]]:
+    """The cell in the form that a notation asks for, and what is to be said of it."""
+    said: list[Span] = [f"Written in {notation.title}" if notation.title else ""]
+    said += [f" ({notation.source})"] if notation.source else []
+    said += [". ", notation.remark] if notation.remark else ["."]
+    form = in_form(cell, notation.form)
+    if not form.mapping:
+        return cell, [Paragraph(tuple(said))]
+    proof = prove_equivalent(form.cell, cell, form.mapping)
+    if proof.verdict != "proved":
+        said.append(
+            " That its form of the equations is the same cell could not be proved, so the cell is "
+            "as it was given."
+        )
+        return cell, [Paragraph(tuple(said))]
+    said.append(
+        " The equations below are in this notation's form. It is proved, for all sizes, to be the "
+        "cell that was given, where"
+    )
+    lines = tuple((Code(line),) for line in form.mapping.splitlines())
+    after = ("with the names of the form on the left, those of the cell as given on the right.",)
+    return form.cell, [Paragraph(tuple(said)), Items(lines), Paragraph(after)]
+
+
+def _proofs(cell: Cell, of: str, paths: Jacobian | None) -> Iterator[tuple[str, Proof]]:
+    """What a document says, and its proof; the words follow "that" and "whether"."""
+    if of != "jvp":
+        yield "the gradients are right for all sizes and every sequence length", prove_vjp(cell)
+    if of in {ALL, "jacobian"} and paths is not None:
+        yield "the paths of the Jacobian add up to the gradient", prove_paths(paths)
+    if of == "jvp":
+        yield (
+            "the tangents are right for all sizes",
+            prove_tangents(cell.name, cell.program, jvp(cell)),
+        )
+    if of == "hvp":
+        proof = prove_tangents(cell.name, vjp(cell), hvp(cell))
+        yield "the second-order lines are the derivatives of the gradients, for all sizes", proof
+
+
+def _status(proofs: Sequence[tuple[str, Proof]]) -> Status:
+    """The worst verdict, and a sentence for each."""
+    verdicts = [proof.verdict for _, proof in proofs]
+    worst = next(v for v in ("refuted", "unproved", "proved") if v in verdicts)
+    spans: list[Span] = []
+    for verdict, words in (
+        ("proved", "It is proved that {}."),
+        ("unproved", "Whether {} could not be proved: do not take it for granted."),
+        ("refuted", "It is false that {}: do not use it."),
+    ):
+        claims = [claim for claim, proof in proofs if proof.verdict == verdict]
+        if claims:
+            spans.append(words.replace("{}", ", and that ".join(claims)) + " ")
+    assumed = dict.fromkeys(words.rstrip(".") for _, proof in proofs for words in _assumed(proof))
+    if assumed:
+        spans.append(f"Assumed: {'; '.join(assumed)}.")
+    return Status(worst, tuple(spans))
+
+
+def _assumed(proof: Proof) -> Iterator[str]:
+    yield from proof.assumed
+    for answer in proof:
+        if isinstance(answer, Proved):
+            yield from answer.assumed
+
+
+def _said_of(notation: Notation) -> str:
+    """A notation on the command line."""
+    profile = NOTATIONS.get(notation.name)
+    if profile is None:
+        return f" --notation {notation.name}.toml"
+    command = f" --notation {profile.name}" if profile.name != DEFAULT else ""
+    for key in ("cotangent", "product", "vectors"):
+        if getattr(notation, key) != getattr(profile, key):
+            command += f" --{key} {getattr(notation, key)}"
+    return command
+
+
+def _closing(
+    cell: Cell, of: str, notation: Notation, steps: str, proofs: Sequence[tuple[str, Proof]]
+) -> Section:
+    name = cell.name
+    if name not in names() or cell != builtin(name):
+        name = f"{name}.cell" if re.fullmatch(r"[A-Za-z0-9_.-]+", name) else f"{UNNAMED}.cell"
+    command = f"gru-sym latex {name}"
+    command += f" --of {of}" if of != ALL else ""
+    command += _said_of(notation)
+    command += f" --steps {steps}" if steps != STEPS[0] else ""
+    claims = sum(1 for _, proof in proofs for _ in proof)
+    made = prose(
+        f"Derived by gru_sym {__version__}, from the text below, with {{}}. Its proofs have "
+        f"{claims} claims; {{}} lists those about the gradients.",
+        Code(command),
+        Code(f"gru-sym prove {name}"),
+    )
+    shown = cell.document.source.strip() or cell.text.strip()
+    return Section("To make it again", (Paragraph(made), Listing(shown)))

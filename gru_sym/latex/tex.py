@@ -1,0 +1,294 @@
+r"""A document as LaTeX, for pdflatex and the packages of any TeX installation.
+
+Texts are escaped by :mod:`~gru_sym.latex.escape`. Nothing runs off the page: tables get columns
+that fit, listings are wrapped, and a formula that is too wide is made smaller as the last resort,
+which the log says (:data:`SHRUNK`).
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+
+from gru_sym.algebra.typeset import width
+from gru_sym.latex.blocks import (
+    Block,
+    Code,
+    Document,
+    Figure,
+    Formula,
+    Items,
+    Listing,
+    Math,
+    Paragraph,
+    Ref,
+    Span,
+    Spans,
+    Status,
+    Table,
+)
+from gru_sym.latex.escape import code_of, columns, escaped, typewriter
+from gru_sym.latex.tikz import tikz_of
+
+__all__ = ["PREAMBLE", "SHRUNK", "TIKZ", "body_of", "tex_of"]
+
+SHRUNK = "gru_sym: made smaller to fit the page"
+"""The log has a line with these words for each formula and drawing that was too wide."""
+
+PREAMBLE = r"""\documentclass[11pt,a4paper]{article}
+\usepackage[T1]{fontenc}
+\usepackage[utf8]{inputenc}
+\usepackage{lmodern}
+\usepackage{amsmath,amssymb}
+\usepackage[margin=27mm]{geometry}
+\usepackage[table]{xcolor}
+\usepackage{graphicx,array,booktabs,longtable}
+\IfFileExists{microtype.sty}{\usepackage{microtype}}{}
+% Text that is copied from the PDF is the text that was written; the file has no date.
+\ifdefined\pdfgentounicode\input{glyphtounicode}\pdfgentounicode=1\fi
+\ifdefined\pdfinfoomitdate\pdfinfoomitdate=1\fi
+\ifdefined\pdftrailerid\pdftrailerid{}\fi
+\ifdefined\pdfsuppressptexinfo\pdfsuppressptexinfo=-1\fi
+\setlength{\parindent}{0pt}
+\setlength{\parskip}{0.5\baselineskip plus 2pt}
+\setlength{\emergencystretch}{4em}
+\raggedbottom
+\allowdisplaybreaks[2]
+\AtBeginDocument{\abovedisplayskip=7pt plus 3pt minus 2pt \belowdisplayskip=\abovedisplayskip
+  \abovedisplayshortskip=\abovedisplayskip \belowdisplayshortskip=\abovedisplayskip}
+\definecolor{aside}{gray}{0.36}
+\definecolor{proved}{HTML}{1A7F4B}
+\definecolor{refuted}{HTML}{B42318}
+\definecolor{unproved}{HTML}{9A6700}
+\newsavebox{\fitbox}
+\newlength{\fitwidth}
+% A formula or a drawing, made smaller where it is wider than the room that there is.
+\newcommand{\fit}[2]{\sbox{\fitbox}{#2}\setlength{\fitwidth}{#1}%
+  \ifdim\wd\fitbox>\fitwidth
+    \typeout{gru_sym: made smaller to fit the page: \the\wd\fitbox}%
+    \resizebox{\fitwidth}{!}{\usebox{\fitbox}}%
+  \else\usebox{\fitbox}\fi}
+\newcommand{\fitformula}[1]{\fit{\dimexpr\linewidth-3.5em\relax}{$\displaystyle #1$}}
+\newcommand{\reason}[1]{\par\nobreak\vspace{-\belowdisplayskip}\vspace{-\parskip}\vspace{3pt}%
+  {\centering\footnotesize\leavevmode\color{aside}#1\par}\medskip}
+% A formula that no prose leads to has no empty line above it.
+\newcommand{\unled}[1]{\par\vspace{-\parskip}\vspace{-\baselineskip}\vspace{#1}}
+\newcommand{\verdict}[3]{\par\medskip\begingroup\setlength{\fboxsep}{0pt}\noindent
+  {\color{#1}\vrule width 2.4pt}\colorbox{#1!7}{\hspace{9pt}%
+  \parbox{\dimexpr\linewidth-20.4pt\relax}{\vspace{6pt}\raggedright
+    {\color{#1}\bfseries #2.} #3\par\vspace{6pt}}\hspace{9pt}}\endgroup\par\medskip}
+\newenvironment{lines}{\par\smallskip\begingroup\footnotesize\ttfamily\raggedright
+  \setlength{\parskip}{0pt}\leftskip=1em\relax}{\par\endgroup\smallskip}
+"""
+
+TIKZ = r"""\usepackage{tikz}
+\usetikzlibrary{arrows.meta}
+"""
+
+_LISTING_WIDTH = 92  # letters of a listing's line
+_ROOM = 88.0  # letters of a table's line
+_GAP = 3.0  # of which so many are between two columns
+_LONG_ROWS = 16  # more rows than this may need a page break between them
+
+
+def tex_of(document: Document) -> str:
+    """A complete LaTeX document."""
+    blocks = [*document.opening, *(b for s in document.sections for b in s.blocks)]
+    title = document.title.encode("utf-16-be", "replace").hex().upper()
+    return (
+        PREAMBLE
+        + TIKZ * any(isinstance(block, Figure) for block in blocks)
+        + rf"\pdfinfo{{/Title <FEFF{title}>}}"
+        + "\n\\begin{document}\n\n"
+        + body_of(document)
+        + "\n\\end{document}\n"
+    )
+
+
+def body_of(document: Document) -> str:
+    r"""What stands between ``\begin{document}`` and ``\end{document}``."""
+    parts = [
+        r"\setcounter{section}{0}",
+        "{\\centering\n"
+        rf"{{\LARGE\bfseries {escaped(document.title)}\par}}"
+        + (
+            rf"\medskip{{\color{{aside}}{escaped(document.subtitle)}\par}}"
+            * bool(document.subtitle)
+        )
+        + "}\n\\bigskip",
+        _blocks(document.opening),
+    ]
+    for section in document.sections:
+        parts += [rf"\section{{{escaped(section.title)}}}", _blocks(section.blocks)]
+    return "\n\n".join(parts) + "\n"
+
+
+# -- blocks ------------------------------------------------------------------------------------
+
+
+def _blocks(blocks: Sequence[Block]) -> str:
+    """Blocks; a formula that follows on prose belongs to its paragraph."""
+    shown = ""
+    before: Block | None = None
+    for block in blocks:
+        if isinstance(block, Formula):
+            above = 0.6 if before is None else 0
+            led = isinstance(before, Paragraph)
+            shown += "\n" if led else f"\n\n\\unled{{{above}\\baselineskip}}\n"
+        else:
+            shown += "\n\n"
+        shown += _block(block)
+        before = block
+    return shown.strip()
+
+
+def _block(block: Block) -> str:
+    match block:
+        case Paragraph():
+            return _spans(block.spans)
+        case Formula():
+            return _formula(block)
+        case Items():
+            items = "\n".join(rf"\item {_spans(item)}" for item in block.items)
+            return f"\\begin{{itemize}}\n{items}\n\\end{{itemize}}" if items else ""
+        case Table():
+            return _table(block)
+        case Figure():
+            return _figure(block)
+        case Listing():
+            return _listing(block.text)
+        case Status():
+            word = escaped(block.verdict[:1].upper() + block.verdict[1:])
+            colour = block.verdict if block.verdict in {"proved", "refuted"} else "unproved"
+            return rf"\verdict{{{colour}}}{{{word}}}{{{_spans(block.spans)}}}"
+
+
+def _formula(formula: Formula) -> str:
+    r"""A displayed formula; one of many rows can break between them, over two pages."""
+    tag = "" if formula.number is None else rf"\tag{{{formula.number}}}"
+    rows = _rows(formula.latex)
+    if len(rows) > _LONG_ROWS:
+        columns = max(row.count("&") for row in rows) // 2 + 1
+        spaced = [re.sub(r"\s*&&\s*", r" &&\\qquad ", row) for row in rows]
+        inside = " \\\\\n".join(spaced)
+        shown = f"\\begin{{alignat*}}{{{columns}}}\n{inside}{tag}\n\\end{{alignat*}}"
+    else:
+        fitted = f"\\fitformula{{\n{formula.latex}\n}}"
+        shown = f"\\begin{{equation*}}\n{fitted}{tag}\n\\end{{equation*}}"
+    if not formula.reason:
+        return shown
+    # No page ends between a formula and its reason.
+    kept = f"\\begingroup\\postdisplaypenalty=10000\n{shown}\n\\endgroup"
+    return f"{kept}\n\\reason{{{_spans(formula.reason)}}}"
+
+
+def _rows(latex: str) -> list[str]:
+    """The rows of an ``aligned`` environment that the whole formula is; otherwise none."""
+    inside = re.fullmatch(r"\s*\\begin\{aligned\}(.*)\\end\{aligned\}\s*", latex, re.DOTALL)
+    if not inside or r"\begin" in inside[1]:
+        return []
+    return [row.strip() for row in inside[1].split(r"\\")]
+
+
+def _table(table: Table) -> str:
+    """As wide as its cells where that fits; otherwise the room is shared, and cells have lines."""
+    rows = [table.head, *table.rows]
+    count = max(map(len, rows), default=0)
+    if not count:
+        return ""
+    cells = [[row[k] for row in rows if k < len(row)] for k in range(count)]
+    natural = [max(map(_letters, column)) + _GAP for column in cells]
+    columns = "l" * count
+    if sum(natural) > _ROOM:
+        least = [max(map(_longest, column)) + _GAP for column in cells]
+        columns = "".join(
+            rf">{{\raggedright\arraybackslash}}p{{\dimexpr{share:.4f}\linewidth-2\tabcolsep\relax}}"
+            for share in _shares(natural, least)
+        )
+    shown = [" & ".join([*map(_spans, row), *[""] * (count - len(row))]) + r" \\" for row in rows]
+    head, body = shown[0], "\n".join(shown[1:])
+    return (
+        f"\\begingroup\\small\\begin{{longtable}}{{{columns}}}\n\\toprule\n{head}\n"
+        f"\\midrule\\endhead\n\\bottomrule\\endfoot\n{body}\n\\end{{longtable}}\\endgroup"
+    )
+
+
+def _shares(natural: Sequence[float], least: Sequence[float]) -> list[float]:
+    """Fractions of the line for columns of these widths: the widest give way first."""
+    cap = max(natural)
+    while cap > 0 and sum(max(min(w, cap), m) for w, m in zip(natural, least, strict=True)) > _ROOM:
+        cap -= 1
+    cut = [max(min(w, cap), m) for w, m in zip(natural, least, strict=True)]
+    return [w / sum(cut) for w in cut]
+
+
+def _longest(spans: Spans) -> float:
+    """The widest of the pieces of spans that no line can break."""
+    pieces: list[Span] = []
+    for span in spans:
+        pieces += span.split() if isinstance(span, str) else [span]
+    return min(max((_letters((piece,)) for piece in pieces), default=1), _ROOM / 3)
+
+
+def _letters(spans: Spans) -> float:
+    """About how many letters wide spans are."""
+    wide = 0.0
+    for span in spans:
+        match span:
+            case Math():
+                wide += 1.45 * width(span.latex)
+            case Code():
+                wide += 1.15 * len(span.text)
+            case Ref():
+                wide += len(str(span.number)) + 2
+            case str():
+                wide += len(span)
+    return wide
+
+
+def _figure(figure: Figure) -> str:
+    return (
+        "\\begin{center}\\begin{minipage}{\\linewidth}\\centering\n"
+        f"\\fit{{\\linewidth}}{{{tikz_of(figure.drawing)}}}\\par\\medskip\n"
+        f"{{\\small\\color{{aside}}{_spans(figure.caption)}\\par}}\n"
+        "\\end{minipage}\\end{center}"
+    )
+
+
+def _listing(text: str) -> str:
+    lines = [part for line in text.expandtabs(4).splitlines() for part in _wrapped(line)]
+    shown = "\n".join(rf"\noindent {''.join(pieces) or '~'}\par" for pieces in lines)
+    return f"\\begin{{lines}}\n{shown}\n\\end{{lines}}"
+
+
+def _wrapped(line: str) -> Iterable[list[str]]:
+    """A listing's line in pieces of typewriter type, broken at a space where one is near."""
+    cells = [(character, typewriter(character)) for character in line]
+    while True:
+        end, wide = 0, 0.0
+        while end < len(cells) and (wide := wide + columns(cells[end][0])) <= _LISTING_WIDTH:
+            end += 1
+        if end == len(cells):
+            yield [shown for _, shown in cells]
+            return
+        spaces = [k for k in range(2 * end // 3, end) if cells[k][0] == " "]
+        cut = spaces[-1] + 1 if spaces else end
+        yield [shown for _, shown in cells[:cut]]
+        cells = [(" ", typewriter(" "))] * 4 + cells[cut:]
+
+
+# -- text --------------------------------------------------------------------------------------
+
+
+def _spans(spans: Spans) -> str:
+    return "".join(map(_span, spans))
+
+
+def _span(span: Span) -> str:
+    match span:
+        case Math():
+            return f"${span.latex}$"
+        case Ref():
+            return f"({span.number})"
+        case Code():
+            return rf"\texttt{{{code_of(span.text)}}}"
+        case str():
+            return escaped(span)
