@@ -22,6 +22,7 @@ _HOME = {
     "cell": "cells.builtin",
     "check": "prove.check",
     "compile": "codegen",
+    "document": "documents.making",
     "hvp": "derive.jvp",
     "jacobian": "derive.jacobian",
     "jvp": "derive.jvp",
@@ -33,8 +34,9 @@ _HOME = {
     "train": "training.loop",
     "verify": "verification.verify",
     "vjp": "derive.vjp",
+    "write_document": "documents.write",
 }
-_MODULES = frozenset({"cells", "errors", "hand", "training", "weights"})
+_MODULES = frozenset({"cells", "documents", "errors", "hand", "latex", "training", "weights"})
 
 __all__ = ["__version__", *_HOME]
 

@@ -33,7 +33,12 @@ class Place:
 
 
 class GruSymError(Exception):
-    """Base of every error that this package raises on purpose."""
+    """Base of every error that this package raises on purpose.
+
+    Attributes:
+        message: what is wrong, with the object and the place.
+        mend: what to do about it.
+    """
 
     def __init__(self, message: str, *, mend: str = "") -> None:
         self.message = message
@@ -45,7 +50,14 @@ class GruSymError(Exception):
 
 
 class TextError(GruSymError):
-    """Something is wrong at one place of a text; shown with a caret under the place."""
+    """Something is wrong at one place of a text; shown with a caret under the place.
+
+    Attributes:
+        message: what is wrong.
+        mend: what to do about it.
+        place: where it is; None where it is the text as a whole.
+        source: the text.
+    """
 
     def __init__(
         self, message: str, *, mend: str = "", place: Place | None = None, source: str = ""

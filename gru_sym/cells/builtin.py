@@ -39,7 +39,10 @@ def builtin_text(name: str) -> str:
 
 @cache
 def cell(name: str) -> "Cell":
-    """The built-in cell of that name.
+    """The built-in cell of that name; its header cites the paper that it is from.
+
+    Args:
+        name: one of :func:`gru_sym.cells.names`.
 
     Raises:
         DataError: there is no cell of that name.

@@ -56,6 +56,9 @@ def stack(*layers: Cell | Network) -> Cell | Network:
 
     Where a member is a :class:`Network`, so is the result: its layers are those of the members.
 
+    Args:
+        *layers: cells or networks, from the input up.
+
     Raises:
         StructureError: there is no cell, a cell above another has more or fewer inputs than one, a
             cell has outputs beside its states (a readout), or two things would get one name.
@@ -150,6 +153,11 @@ def bidirectional(cell: Cell) -> Network:
 
     The reverse direction's names get the suffix ``_rev``. At each step the layer gives the outputs
     of both directions, joined, forward first. Stack several with :func:`stack`.
+
+    Source: Schuster & Paliwal 1997, IEEE Transactions on Signal Processing 45(11).
+
+    Args:
+        cell: a cell with one input.
 
     Raises:
         StructureError: the cell has more or fewer inputs than one, or a loss.

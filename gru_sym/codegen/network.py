@@ -65,7 +65,7 @@ class NetworkTrajectory:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class CompiledNetwork:
-    """A network as running code; made by :func:`compile_network`.
+    """A network as running code; made by :func:`gru_sym.compile`.
 
     Attributes:
         network: the network.

@@ -54,6 +54,11 @@ def bptt(cell: Cell) -> Scan:
 
     ``after`` gives the cotangent of each input at each t, and that of each parameter as a sum over
     t (and over the batch).
+
+    Source: Werbos 1990, Backpropagation through time, Proceedings of the IEEE 78(10).
+
+    Args:
+        cell: any cell.
     """
     program = cell.program
     given = {var: cotangent_of(var) for var in program.outputs}

@@ -45,7 +45,7 @@ KINDS = ("vjp", "jvp", "jacobian", "bptt", "hvp")
 
 @dataclass(frozen=True)
 class Derivation:
-    """What was derived from a cell: ``result`` is what :mod:`gru_sym.derive` gives for ``of``.
+    """What was derived from a cell: ``result`` is what ``gru_sym.derive`` gives for ``of``.
 
     ``wrt`` holds the variables it was asked for; empty means all.
     """

@@ -24,7 +24,10 @@ MAX_PATHS = 5000
 def jacobian(cell: Cell) -> Jacobian:
     """The Jacobian of one step with respect to the states, by path.
 
-    ``J[i, j] = ∂h_next_i / ∂h_j``; for several states a block for each pair.
+    ``J[i, j] = ∂h_next_i / ∂h_j``, (H, H); for several states a block for each pair.
+
+    Args:
+        cell: any cell.
 
     Raises:
         UnsupportedError: the cell has more than 5,000 paths.

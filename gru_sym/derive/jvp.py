@@ -24,7 +24,11 @@ def jvp(cell: Cell) -> Program:
     """The Jacobian-vector product of one step, in all inputs, states and parameters at once.
 
     The result is a program: the cell's own, the tangents of its inputs as further inputs, then
-    one line for each tangent. Its outputs are the tangents of the cell's outputs.
+    one line for each tangent. Its outputs are the tangents of the cell's outputs. Each has the
+    shape of what it belongs to.
+
+    Args:
+        cell: any cell.
     """
     return _differentiated(cell.program, cell.program.outputs)
 
@@ -35,6 +39,11 @@ def hvp(cell: Cell) -> Program:
     With a tangent (``W_z_dot``, ``x_dot``, ``h_dot``, and ``h_next_bar_dot`` of the given
     cotangent) its outputs are the tangents of all cotangents, ``W_z_bar_dot`` among them: the
     Hessian of ⟨h̄', h_next⟩ times the tangent, for a tangent of the given cotangent that is zero.
+
+    Source: Pearlmutter 1994, Fast exact multiplication by the Hessian, Neural Computation 6(1).
+
+    Args:
+        cell: any cell.
     """
     first = vjp(cell)
     return _differentiated(first, first.outputs)

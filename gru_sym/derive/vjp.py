@@ -39,7 +39,13 @@ def vjp(cell: Cell) -> Program:
     used inside the cell (the LSTM's ``c_next``), ``c_next_bar`` is what is given and
     ``c_next_bar_total`` adds what comes through the cell.
 
-    Its outputs are the cotangents of the parameters, inputs and states, in the cell's order.
+    Its outputs are the cotangents of the parameters, inputs and states, in the cell's order. Each
+    has the shape of what it belongs to.
+
+    Source: Rumelhart, Hinton & Williams 1986, Nature 323, for δ; the rest is the chain rule.
+
+    Args:
+        cell: any cell.
     """
     lines = cotangent_lines(cell.program, upstream_of(cell))
     program = cell.program.extend(upstream_of(cell).values(), lines)

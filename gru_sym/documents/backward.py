@@ -45,10 +45,10 @@ def _opening(context: Context) -> Spans:
     cell, name_of = context.cell, context.printer.style.name_of
     given = joined(Math(name_of(f"{v.name}_bar")) for v in cell.program.outputs)
     some = cell.program.definitions[0].var
-    means: Spans = ("Let L be the loss.",)
+    means: Spans = prose("Let $L$ be the loss.")
     if context.notation.cotangent != "partial":
         means = prose(
-            "Let L be the loss, and {} its derivative by {}, of the size of {}: the cotangent.",
+            "Let $L$ be the loss, and {} its derivative by {}, of the size of {}: the cotangent.",
             Math(name_of(f"{some.name}_bar")),
             context.symbol(some),
             context.symbol(some),

@@ -38,8 +38,10 @@ def product_section(context: Context, jacobian: Jacobian) -> Section:
         context.formula(
             ("product",),
             [Row(partial(last, first), rf"{order}, \quad J_{{t}} = {partial(now, before)}")],
-            "Chain rule over time: the state at t depends on what came before by the state at "
-            "t − 1 alone. Matrices do not commute, so the order counts.",
+            prose(
+                "Chain rule over time: the state at $t$ depends on what came before by the state "
+                "at $t - 1$ alone. Matrices do not commute, so the order counts."
+            ),
         ),
         context.formula(
             ("norms",),
@@ -168,11 +170,10 @@ def _meaning(context: Context, jacobian: Jacobian) -> Iterator[Block]:
     if len(jacobian.blocks) == 1 and bounds:
         yield Paragraph(
             prose(
-                "Where the right side of {} stays below some number c < 1, the gradient vanishes "
-                "at least as fast as {}. Where it is above 1 the bound says nothing: neither that "
-                "the gradient explodes, nor that it lives on.",
+                "Where the right side of {} stays below some number $c < 1$, the gradient vanishes "
+                "at least as fast as $c^{T}$. Where it is above 1 the bound says nothing: neither "
+                "that the gradient explodes, nor that it lives on.",
                 bounds[0],
-                Math("c^{T}"),
             )
         )
     kept = [
@@ -185,9 +186,9 @@ def _meaning(context: Context, jacobian: Jacobian) -> Iterator[Block]:
         shown = context.printer.expression(sp.Mul(*(f.expr for f in path.factors)))
         yield Paragraph(
             prose(
-                "What the {} path alone carries from unit i of the first {} to unit i of the last "
-                "is the product over time of entry i of {}. It needs no matrix, and lasts where "
-                "that entry stays near 1.",
+                "What the {} path alone carries from unit $i$ of the first {} to unit $i$ of the "
+                "last is the product over time of entry $i$ of {}. It needs no matrix, and lasts "
+                "where that entry stays near 1.",
                 *(path.name, context.symbol(key[1]), Math(shown)),
             )
         )

@@ -1,6 +1,6 @@
 """What every part of a document needs: the cell, its printer, and the numbers of the formulas."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from gru_sym.algebra.expr import Var
@@ -61,17 +61,22 @@ class Context:
 
 
 def prose(text: str, *spans: Span | Spans) -> Spans:
-    """A text with spans in the places of its ``{}``, in their order.
+    """A text with letters ``$t$`` as formulas, and spans in the places of its ``{}``, in order.
 
-    >>> prose("{} is a gate.", Math("z"))
-    (Math(latex='z'), ' is a gate.')
+    >>> prose("Entry $i$ of {} is a gate.", Math("z"))
+    ('Entry ', Math(latex='i'), ' of ', Math(latex='z'), ' is a gate.')
     """
     first, *pieces = text.split("{}")
-    found: list[Span] = [first]
+    found = [*_lettered(first)]
     for span, piece in zip(spans, pieces, strict=True):
         found += span if isinstance(span, tuple) else (span,)
-        found.append(piece)
+        found += _lettered(piece)
     return tuple(each for each in found if each != "")
+
+
+def _lettered(text: str) -> Iterator[Span]:
+    for k, piece in enumerate(text.split("$")):
+        yield Math(piece) if k % 2 else piece
 
 
 def joined(items: Iterable[Spans | Span], last: str = " and ") -> Spans:

@@ -10,7 +10,7 @@ from gru_sym.derive.local import Local, local_derivatives
 from gru_sym.derive.paths import Path, terms_of
 from gru_sym.documents.context import WIDE, Context, joined, prose
 from gru_sym.documents.words import rules_of
-from gru_sym.latex.blocks import Block, Figure, Math, Paragraph, Section, Spans, Table
+from gru_sym.latex.blocks import Block, Code, Figure, Math, Paragraph, Section, Spans, Table
 from gru_sym.latex.graph import Drawing
 from gru_sym.latex.products import product
 
@@ -23,7 +23,7 @@ def cell_section(context: Context, drawing: Drawing | None) -> Section:
     blocks: list[Block] = []
     convention = cell.document.header.convention
     if convention:
-        blocks.append(Paragraph((f"{convention[0].upper()}{convention[1:].rstrip('.')}.",)))
+        blocks.append(Paragraph(_convention(convention)))
     olds, nexts, given = (
         joined(context.symbol(v) for v in group) for group in (cell.states, cell.nexts, cell.inputs)
     )
@@ -33,7 +33,7 @@ def cell_section(context: Context, drawing: Drawing | None) -> Section:
             prose(
                 "One step takes {} to {}. Here {} multiplies entry by entry, and a function of a "
                 "vector is applied to each of its entries. The argument of an activation is a "
-                "variable of its own, called a.",
+                "variable of its own, called $a$.",
                 takes,
                 nexts,
                 Math(context.product),
@@ -48,6 +48,16 @@ def cell_section(context: Context, drawing: Drawing | None) -> Section:
     if drawing is not None:
         blocks.append(Figure(drawing, _caption(drawing)))
     return Section("The cell", tuple(blocks))
+
+
+def _convention(text: str) -> Spans:
+    """What the header says of the convention, an equation in it set apart."""
+    words, colon, rest = text.rstrip(".").partition(": ")
+    words = words[0].upper() + words[1:]
+    if "=" not in rest:
+        return (f"{words}{colon}{rest}.",)
+    equation, semicolon, more = rest.partition(";")
+    return (f"{words}: ", Code(equation), f"{semicolon}{more}.")
 
 
 def _caption(drawing: Drawing) -> Spans:

@@ -66,7 +66,7 @@ def _sentence(context: Context, key: Key, term: Term) -> Spans:
         shown = product(term, context.printer, is_array=False)
         scale = Math(("-" if term.negative else "") + _bare(shown))
         factor = prose("times {}", scale) if path.factors else ("unchanged",)
-        text = "{}: unit i of {} reaches unit i of {} and no other, {}"
+        text = "{}: unit $i$ of {} reaches unit $i$ of {} and no other, {}"
         spans = prose(text, name, state, after, factor)
     else:
         way = joined((context.symbol(context.cell.program.variable(n)) for n in path.through), ", ")

@@ -25,9 +25,9 @@ def bptt_section(context: Context, derivation: Derivation) -> Section:
     blocks: list[Block] = [
         Paragraph(
             prose(
-                "Over a sequence of any length T the state at t reaches the loss in two ways: by "
-                "what the loss sees of it at t, {}, and by the later steps, {}. After the last "
-                "step there is nothing:",
+                "Over a sequence of any length $T$ the state at $t$ reaches the loss in two ways: "
+                "by what the loss sees of it at $t$, {}, and by the later steps, {}. After the "
+                "last step there is nothing:",
                 ups,
                 laters,
             )
@@ -37,7 +37,7 @@ def bptt_section(context: Context, derivation: Derivation) -> Section:
             [Row(naming.indexed(str(enters.name), "T"), "0") for enters, _ in scan.carry],
             "No step follows the last.",
         ),
-        Paragraph(prose("Then, for {}, one after the other:", Math(r"t = T, \ldots, 1"))),
+        Paragraph(prose(r"Then, for $t = T, \ldots, 1$, one after the other:")),
     ]
     cited = [context.ref(("bar", v)) for v in cell.states if ("bar", v) in context.numbers]
     down = prose(", down to {}", joined(cited)) if cited else ()
@@ -47,7 +47,7 @@ def bptt_section(context: Context, derivation: Derivation) -> Section:
             [printer.row(d) for d in parts.get("step", ())],
             prose(
                 "The chain rule of one step{}; what it gives to the old state is what comes from "
-                "later at t − 1.",
+                "later at $t - 1$.",
                 down,
             ),
         )
@@ -55,7 +55,9 @@ def bptt_section(context: Context, derivation: Derivation) -> Section:
     gradients = gradient_names(cell, printer)
     if "each" in parts:
         blocks += [
-            Paragraph(("Nothing else is needed to go on. What remains is the same for every t:",)),
+            Paragraph(
+                prose("Nothing else is needed to go on. What remains is the same for every $t$:")
+            ),
             context.formula(
                 ("bptt each",),
                 [printer.row(d, gradients.get(d.var, "")) for d in parts["each"]],
@@ -67,15 +69,15 @@ def bptt_section(context: Context, derivation: Derivation) -> Section:
     if "after" in parts:
         blocks += [
             Paragraph(
-                (
-                    "Each step uses the same parameters, so that their gradients add up over t "
-                    "(and over the sequences of a batch):",
+                prose(
+                    "Each step uses the same parameters, so that their gradients add up over $t$ "
+                    "(and over the sequences of a batch):"
                 )
             ),
             context.formula(
                 ("bptt after",),
                 [printer.row(d, gradients.get(d.var, "")) for d in parts["after"]],
-                "A parameter that is used T times collects T shares.",
+                prose("A parameter that is used $T$ times collects $T$ shares."),
             ),
         ]
     rows = [

@@ -12,11 +12,10 @@ from gru_sym.algebra.typeset import parenthesised
 from gru_sym.derive.local import Local
 from gru_sym.derive.paths import Factor
 from gru_sym.documents.context import Context, prose
-from gru_sym.latex.blocks import Math, Span, Spans
+from gru_sym.latex.blocks import Math, Spans
 
 __all__ = ["rules_of", "why_local", "why_outer", "why_transposed"]
 
-_UNNAMED = ("what stands there",)
 _SLOPES = {
     "sigmoid": r"\sigma' = \sigma\,(1 - \sigma)",
     "tanh": r"\tanh' = 1 - \tanh^{2}",
@@ -72,8 +71,8 @@ def why_transposed(context: Context) -> Spans:
     pulled = r"\bar{y}\,J^{\top}" if rows else r"J^{\top}\,\bar{y}"
     return prose(
         "Why a transpose at all: let {}, and let {} be the derivatives of the loss by the entries "
-        "of y. The loss changes by {}. Each {} is a weighted sum of the {}; what multiplies {} in "
-        "all of them together is entry j of {}.",
+        "of $y$. The loss changes by {}. Each {} is a weighted sum of the {}; what multiplies {} "
+        "in all of them together is entry $j$ of {}.",
         Math(moves),
         Math(r"\bar{y}_{i}"),
         Math(r"\sum_{i} \bar{y}_{i}\,\mathrm{d}y_{i}"),
@@ -96,16 +95,22 @@ def _why(context: Context, local: Local, factor: Factor) -> Spans:
             return _why_matrix(context, local, factor)
         case "diag" if factor.expr.free_symbols:
             shown = printer.expression(factor.expr)
-            whole: Span | Spans = of if local.products == ((factor,),) else _UNNAMED
+            matrix, slope = Math(rf"\operatorname{{diag}}({shown})"), Math(_entry(shown, "i"))
+            acts = (
+                prose(
+                    "entry $i$ of {} depends on entry $i$ of {} alone, with the slope {}",
+                    of,
+                    by,
+                    slope,
+                )
+                if local.products == ((factor,),)
+                else prose("this factor takes entry $i$ to entry $i$ alone, times {}", slope)
+            )
             return prose(
-                "Why {}: entry i of {} depends on entry i of {} alone, with the slope {}, and the "
-                "matrix of these slopes is zero off its diagonal. It is its own transpose, and "
-                "times a vector it is {}.",
-                Math(rf"\operatorname{{diag}}({shown})"),
-                whole,
-                by,
-                Math(_entry(shown, "i")),
-                Math(context.product),
+                "Why {}: {}. As a matrix that is zero off the diagonal; it is its own transpose, "
+                "and multiplies entry by entry.",
+                matrix,
+                acts,
             )
         case "column":
             return prose(
@@ -137,8 +142,8 @@ def _why_matrix(context: Context, local: Local, factor: Factor) -> Spans:
     turned = printer.node(Transpose(tree), matrix=True)
     weight = _entry(matrix, "ji" if rows else "ij")
     return prose(
-        "Why {}: entry j of what {} multiplies reaches entry i of {} with the weight {}. From all "
-        "entries together comes back {}, entry j of {}.",
+        "Why {}: entry $j$ of what {} multiplies reaches entry $i$ of {} with the weight {}. From "
+        "all entries together comes back {}, entry $j$ of {}.",
         *(Math(turned), Math(matrix), context.symbol(local.of), Math(weight)),
         Math(rf"\sum_{{i}} {weight}\,{_entry(delta, 'i')}"),
         Math(rf"{delta}\,{turned}" if rows else rf"{turned}\,{delta}"),
@@ -154,8 +159,8 @@ def why_outer(context: Context, weight: Var, of: Var, operand: str) -> Spans:
     name_of, rows = context.printer.style.name_of, context.notation.in_rows
     delta, matrix = name_of(f"{of.name}_bar"), name_of(str(weight.name))
     return prose(
-        "Why a transpose: {} multiplies entry j of {} and adds to entry i of {}, so its gradient "
-        "is {}. The matrix of all these products is a column times a row.",
+        "Why a transpose: {} multiplies entry $j$ of {} and adds to entry $i$ of {}, so its "
+        "gradient is {}. The matrix of all these products is a column times a row.",
         *(Math(_entry(matrix, "ji" if rows else "ij")), Math(operand), context.symbol(of)),
         Math(rf"{_entry(delta, 'i')}\,{_entry(operand, 'j')}"),
     )

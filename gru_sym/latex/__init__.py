@@ -5,9 +5,14 @@ from typing import Any
 
 # Lazy, so that the command line's help needs no SymPy.
 _HOME = {
+    "NOTATIONS": "notation",
+    "Notation": "notation",
+    "Printer": "expressions",
+    "in_form": "forms",
     "latex_cell": "printer",
     "latex_derivation": "printer",
     "latex_lines": "printer",
+    "load_notation": "notation",
 }
 
 __all__ = [*_HOME]

@@ -128,7 +128,7 @@ def brute_force(
     Args:
         cell: the cell.
         scan: what is tested: its backpropagation through time, by default as :func:`bptt` has it.
-        sizes: dimension → number of entries; both of :func:`default_sizes` where it is absent.
+        sizes: dimension → number of entries; those of ``default_sizes(cell)`` where it is absent.
         steps: T. One is quick; two takes seconds to minutes.
         budget_s: seconds for each choice of sizes. SymPy is not interrupted while it differentiates
             one entry, so that a run may take that much longer. A loss of more than 200,000 parts

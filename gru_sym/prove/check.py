@@ -149,6 +149,13 @@ def check(cell: Cell, text: str | bytes) -> CheckReport:
     is judged as if that had been right. Orders, factorings and equivalent forms are all right; a
     line that rests on itself is wrong, whatever it says.
 
+    Args:
+        cell: any cell.
+        text: the lines of the derivation.
+
+    Returns:
+        A verdict on each line, and what has no line.
+
     Raises:
         TextError: one of its kinds: the text cannot be read, or uses an unknown name.
 

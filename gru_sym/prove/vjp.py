@@ -45,6 +45,15 @@ def prove_vjp(cell: Cell | Network) -> Proof:
     The parts of the proof are the step, the base of the induction (T = 1) and its step (T → T + 1:
     the pull-back of the composition of two steps is the composition of their pull-backs, with the
     parameters' gradients added).
+
+    Source: LeCun 1988, A theoretical framework for back-propagation, for the argument by Lagrange's
+    multipliers.
+
+    Args:
+        cell: any cell, or a network.
+
+    Returns:
+        A proof with a claim for each line; ``proved`` only if all are.
     """
     if isinstance(cell, Network):
         passes = [each for layer in cell.named for each in layer.passes]

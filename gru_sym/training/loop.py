@@ -41,9 +41,10 @@ def train(
     """Train a cell to forecast the next value of a series, with the gradients that we generate.
 
     The cell gets a linear readout and a loss (:func:`~gru_sym.cells.compose.readout`). Gradients go
-    through :func:`~gru_sym.codegen.compile.compile`, are clipped by their global norm where that is
-    asked for, and Adam follows them. The end of the series is held out; afterwards the model runs
-    through the whole series, and is measured there beside a naive forecast.
+    through :func:`gru_sym.compile`, are clipped by their global norm where that is asked for, and
+    Adam (Kingma & Ba 2015, arXiv:1412.6980) follows them. The end of the series is held out;
+    afterwards the model runs through the whole series, and is measured there beside a naive
+    forecast.
 
     The same cell, series and settings give the same numbers to the last bit, on one machine with
     the same versions and threads of its libraries, whether or not the run was stopped and resumed.

@@ -21,7 +21,7 @@ FREE = frozenset({"epochs", "every"})
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """How a run is trained. None of them changes in the course of a run, but for :data:`FREE`.
+    """How a run is trained. None of them changes in the course of a run, but for those in ``FREE``.
 
     Attributes:
         loss: ``mse``; or ``cross_entropy``, for a series of whole numbers 0 … K-1.

@@ -74,6 +74,7 @@ _TABLE = (
 )
 
 ORACLES: Mapping[str, Oracle] = MappingProxyType({row.name: row for row in _TABLE})
+"""The oracles by name."""
 
 
 def oracles_of(names: Iterable[str] | None) -> list[Oracle]:

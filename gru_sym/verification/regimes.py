@@ -212,6 +212,7 @@ _TABLE = (
 )
 
 REGIMES: Mapping[str, Regime] = MappingProxyType({row.name: row for row in _TABLE})
+"""The regimes by name."""
 
 
 def regime_of(name: str) -> Regime:

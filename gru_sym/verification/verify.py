@@ -38,6 +38,8 @@ def verify(
     Errors are relative, per tensor: ‖gradient − reference‖ / ‖reference‖. With arrays, gradients
     are compared at these; without, at random arrays in several regimes.
 
+    Source: for the complex step, Squire & Trapp 1998, SIAM Review 40(1).
+
     Args:
         cell: any cell; or one that is compiled, to verify this very code.
         params: the array of each parameter, float64 or what becomes it.

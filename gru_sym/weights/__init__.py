@@ -2,7 +2,7 @@
 
 ``load`` reads the ``state_dict`` of a PyTorch ``GRU``, ``LSTM`` or ``RNN`` from ``.safetensors`` or
 ``.pt``; ``from_state_dict`` takes one that is in memory already. Both say in words which convention
-they found (:attr:`Checkpoint.convention`). What ``gru_sym.train`` wrote is read as a
+they found (``Checkpoint.convention``). What ``gru_sym.train`` wrote is read as a
 :class:`TrainingRun`.
 """
 

@@ -138,6 +138,7 @@ _TABLE = (
 )
 
 BACKENDS: Mapping[str, Backend] = MappingProxyType({row.name: row for row in _TABLE})
+"""The backends by name."""
 
 
 def backend_of(name: str) -> Backend:

@@ -1,0 +1,233 @@
+"""The site builds without a warning, describes every public name, and needs no other server."""
+
+import html
+import importlib
+import os
+import re
+import subprocess
+import sys
+import warnings
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+import gru_sym
+from tests.test_readme import run_page
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+NEEDED = ("sphinx", "myst_nb", "furo", "numpydoc", "jupytext", "ipykernel", "ziamath")
+FIGURE = DOCS / "gradients.svg"
+
+# What a browser would fetch by itself; a link that somebody may follow is no request.
+REQUESTS = (
+    r"<(?:script|img|iframe|source|object|embed|video|audio)\b[^>]*\s(?:src|data)=[\"']?(?:https?:)?//",
+    r"<link\b[^>]*\shref=[\"']?(?:https?:)?//",
+    r"url\(\s*[\"']?(?:https?:)?//",
+    r"@import\s",
+)
+
+
+def build(source: Path, out: Path) -> subprocess.CompletedProcess[str]:
+    flags = ["-n", "-W", "-T", "--keep-going", "-q", "-d", str(out.with_name("doctrees"))]
+    return subprocess.run(
+        [sys.executable, "-m", "sphinx", *flags, "-b", "html", str(source), str(out)],
+        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        timeout=600,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def needed(peer: Callable[[str], ModuleType]) -> None:
+    """What builds the site; imported by itself, for the libraries' own warnings are not ours."""
+    for name in NEEDED:
+        if importlib.util.find_spec(name) is None:
+            peer(name)
+
+
+@pytest.fixture(scope="module")
+def site(needed: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("site") / "html"
+    made = build(DOCS, out)
+    assert made.returncode == 0, made.stdout
+    return out
+
+
+def entries(site: Path) -> set[str]:
+    """The names in the site's inventory."""
+    packed = (site / "objects.inv").read_bytes().split(b"\n", 4)[4]
+    return {line.split()[0] for line in zlib.decompress(packed).decode().splitlines()}
+
+
+def requests(text: str) -> list[str]:
+    return [found[0] for pattern in REQUESTS for found in re.finditer(pattern, text)]
+
+
+@pytest.mark.slow
+def test_every_public_name_is_on_the_page(site: Path) -> None:
+    page = (site / "api.html").read_text(encoding="utf-8")
+    for name in gru_sym.__all__:
+        assert f'id="gru_sym.{name}"' in page or f"gru_sym.{name}</span>" in page, name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("room", ["cells", "codegen", "errors", "latex", "training", "weights"])
+def test_every_name_of_a_module_has_an_entry(site: Path, room: str) -> None:
+    known = entries(site)
+    module = importlib.import_module(f"gru_sym.{room}")
+    things = {id(getattr(gru_sym, name)) for name in gru_sym.__all__}
+    for name in module.__all__:
+        # What `gru_sym` offers too has its entry there.
+        assert (
+            f"gru_sym.{room}.{name}" in known
+            or id(getattr(module, name)) in things
+            or any(
+                entry.startswith(f"gru_sym.{room}.") and entry.endswith(f".{name}")
+                for entry in known
+            )
+        ), name
+
+
+@pytest.mark.slow
+def test_every_page_is_reached(site: Path) -> None:
+    index = (site / "index.html").read_text(encoding="utf-8")
+    for page in DOCS.glob("*.md"):
+        assert page.stem == "index" or f'href="{page.stem}.html"' in index, page.name
+    gallery = (site / "gallery.html").read_text(encoding="utf-8")
+    for document in (ROOT / "derivations").glob("[!_]*.py"):
+        assert f'href="gallery/{document.stem}.html"' in gallery, document.name
+
+
+@pytest.mark.slow
+def test_nothing_is_fetched_from_elsewhere(site: Path) -> None:
+    for path in (*site.rglob("*.html"), *site.rglob("*.css"), *site.rglob("*.svg")):
+        assert requests(path.read_text(encoding="utf-8")) == [], path.name
+
+
+@pytest.mark.slow
+def test_every_formula_is_typeset(site: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # its font is found in a way that Python deprecates
+        read = importlib.import_module("ziamath").tex.tex2mml
+    count = 0
+    for path in site.rglob("*.html"):
+        page = path.read_text(encoding="utf-8")
+        assert 'class="math notranslate' not in page, path.name
+        drawn = re.findall(r'<svg class="math" role="img" aria-label="([^"]+)"', page)
+        for formula in drawn:
+            # A command that ziamath does not know would stand in the drawing as it was written.
+            commands = re.findall(r">\\([A-Za-z]+)<", read(html.unescape(formula)))
+            assert set(commands) <= {"lVert", "rVert", "lvert", "rvert"}, formula
+        used = set(re.findall(r'<use href="#(g\w+)"', page))
+        assert used <= set(re.findall(r'<path id="(g\w+)"', page)), path.name
+        count += len(drawn)
+    assert count > 20
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '<script src="https://cdn.example/mathjax.js">',
+        "<script async src='//cdn.example/a.js'>",
+        '<link rel="stylesheet" href="https://fonts.example/css">',
+        "@font-face { src: url(https://fonts.example/a.woff2) }",
+        "@import 'a.css';",
+    ],
+)
+def test_a_request_is_seen(text: str) -> None:
+    assert requests(text) != []
+    assert requests('<a href="https://example.org">a link</a> <script src="_static/a.js">') == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [
+        (r"A gate, :math:`z_{t} \odot (1 - z_{t})`.", True),
+        (r"A gate, :math:`z_t_s`.", False),
+        (".. public:: gru_sym.errors", True),
+        (".. autofunction:: gru_sym.no_such_name", False),
+        (":func:`gru_sym.no_such_name`", False),
+    ],
+)
+def test_a_wrong_page_stops_the_build(needed: None, text: str, right: bool, tmp_path: Path) -> None:
+    pages = tmp_path / "pages"
+    pages.mkdir()
+    (pages / "index.rst").write_text(f"Page\n====\n\n{text}\n", encoding="utf-8")
+    (pages / "conf.py").write_text(
+        f"import sys\nsys.path.insert(0, {str(DOCS / '_ext')!r})\n"
+        "extensions = ['sphinx.ext.autodoc', 'sphinx.ext.napoleon', 'public', 'svgmath']\n"
+        "html_math_renderer = 'svg'\n",
+        encoding="utf-8",
+    )
+    made = build(pages, tmp_path / "html")
+    assert (made.returncode == 0) is right, made.stdout
+
+
+PROSE = """\
+# %% [markdown]
+# # A title
+#
+# **Claim.** One.
+
+# %%
+x = 1
+
+# %% [markdown]
+# ## Last
+"""
+
+
+@pytest.mark.parametrize(
+    ("last", "shown"),
+    [
+        ('Part("a", "A", claim="c", source="s", items=()).write()', "Markdown(markdown(Part('a', "),
+        ('write_page("claims.md", "\\n".join(rows))', "Markdown(markdown('\\n'.join(rows)))"),
+        ("print(x)", ""),
+    ],
+)
+def test_a_derivation_ends_in_its_formulas(
+    needed: None, last: str, shown: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(DOCS / "_ext"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        notebook = importlib.import_module("derivation").read(f"{PROSE}\n# %%\n{last}\n")
+    assert shown in notebook.cells[-1].source
+    assert (notebook.cells[-1].source == last) is (shown == "")
+    assert (notebook.cells[-2].source == "## What is shown") is (shown != "")
+
+
+def curves(svg: str) -> list[np.ndarray]:
+    """The long polylines of a drawing: what was plotted, and not its frame or its letters."""
+    paths = [re.findall(r"[ML] ([-\d.]+) ([-\d.]+)", d) for d in re.findall(r'\bd="([^"]*)"', svg)]
+    return [np.array(points, dtype=float) for points in paths if len(points) > 30]
+
+
+@pytest.mark.slow
+def test_the_tutorials_figure_is_what_it_draws(
+    peer: Callable[[str], ModuleType],
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """docs/gradients.svg is the figure that the page's code saves; --update-golden rewrites it."""
+    peer("matplotlib")
+    monkeypatch.chdir(tmp_path)
+    run_page((DOCS / "tutorial.md").read_text(encoding="utf-8"), "docs/tutorial.md", tmp_path)
+    drawn = (tmp_path / FIGURE.name).read_text(encoding="utf-8")
+    if request.config.getoption("--update-golden"):
+        FIGURE.write_text(drawn, encoding="utf-8")
+    expected = curves(FIGURE.read_text(encoding="utf-8"))
+    assert len(expected) == len(curves(drawn)) == 3
+    for ours, theirs in zip(curves(drawn), expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1.0)
