@@ -17,6 +17,7 @@ from gru_sym.atomic import writing
 from gru_sym.cells.equations import Cell
 from gru_sym.codegen.compile import compile
 from gru_sym.errors import DataError
+from gru_sym.notebook import ShownAsText
 from gru_sym.npy import read
 
 __all__ = ["GradSummary", "grad_files"]
@@ -24,8 +25,8 @@ __all__ = ["GradSummary", "grad_files"]
 Array = NDArray[Any]
 
 
-@dataclass(frozen=True)
-class GradSummary:
+@dataclass(frozen=True, repr=False)
+class GradSummary(ShownAsText):
     """What :func:`grad_files` did.
 
     Attributes:

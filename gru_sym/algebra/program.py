@@ -12,9 +12,11 @@ import sympy as sp
 
 from gru_sym.algebra import tree
 from gru_sym.algebra.expr import Var, shape_of, variables_of
+from gru_sym.algebra.expressions import Printer
 from gru_sym.algebra.present import Presenter, reading_order
 from gru_sym.algebra.show import aligned_lines
-from gru_sym.algebra.typeset import Row, Style, aligned, typeset
+from gru_sym.algebra.typeset import Style, aligned
+from gru_sym.notebook import ShownAsText, formulas_html
 
 __all__ = ["Definition", "Program", "Scan", "Section", "presenter_for"]
 
@@ -33,7 +35,7 @@ class Definition:
         return str(self.var.name)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Program:
     """Definitions in single-assignment order.
 
@@ -78,14 +80,17 @@ class Program:
         presenter = Presenter.of(self)
         return "\n".join(aligned_lines(presenter.definition(d) for d in self))
 
+    __repr__ = __str__
+
     def _repr_latex_(self) -> str:
         """The definitions one below the other: how a notebook shows a program."""
-        presenter = Presenter.of(self)
         style = Style(scalars=frozenset(v.name for v in self.variables if not v.shape))
-        rows = (
-            Row(style.name_of(d.name), typeset(presenter.definition(d).value, style)) for d in self
-        )
-        return f"$${aligned(rows)}$$"
+        printer = Printer(Presenter.of(self), style)
+        return f"$${aligned(map(printer.row, self))}$$"
+
+    def _repr_html_(self) -> str:
+        """The same for a notebook that prefers HTML."""
+        return formulas_html(self._repr_latex_())
 
     def __getitem__(self, name: str) -> Definition:
         """The definition of ``name``.
@@ -168,8 +173,8 @@ class Section:
     definitions: tuple[Definition, ...]
 
 
-@dataclass(frozen=True)
-class Scan:
+@dataclass(frozen=True, repr=False)
+class Scan(ShownAsText):
     """A Program over a sequence of symbolic length T: nothing is unrolled.
 
     Attributes:

@@ -13,6 +13,7 @@ from gru_sym.cells.elaborate import elaborate
 from gru_sym.cells.parse import parse
 from gru_sym.cells.show import show_document, show_equations
 from gru_sym.errors import CellSyntaxError, DataError
+from gru_sym.notebook import formulas_html
 
 __all__ = ["UNNAMED", "Cell"]
 
@@ -108,6 +109,14 @@ class Cell:
         """What differs from step to step and from sequence to sequence: all but parameters."""
         return self.program.depending_on((*self.inputs, *self.states))
 
+    @cached_property
+    def style(self) -> Style:
+        """How its expressions are typeset, with time indices: the default notation."""
+        return Style(
+            Naming(frozenset(v.name for v in self.varying), frozenset(s.name for s in self.states)),
+            frozenset(v.name for v in self.program.variables if not v.shape),
+        )
+
     @property
     def roles(self) -> dict[str, str]:
         """The role of a gate or candidate, as the header gives it: ``{"z": "update", …}``."""
@@ -135,11 +144,12 @@ class Cell:
 
     def _repr_latex_(self) -> str:
         """The equations as they were written, at step t: how a notebook shows the cell."""
-        style = Style(
-            Naming(frozenset(v.name for v in self.varying), frozenset(s.name for s in self.states)),
-            frozenset(v.name for v in self.program.variables if not v.shape),
-        )
         rows = (
-            Row(style.name_of(d.name), typeset(d.value, style)) for d in self.document.definitions
+            Row(self.style.name_of(d.name), typeset(d.value, self.style))
+            for d in self.document.definitions
         )
         return f"$${aligned(rows)}$$"
+
+    def _repr_html_(self) -> str:
+        """The same for a notebook that prefers HTML."""
+        return formulas_html(self._repr_latex_())

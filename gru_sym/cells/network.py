@@ -9,6 +9,7 @@ from gru_sym.algebra.expr import Var
 from gru_sym.cells.equations import Cell
 from gru_sym.cells.rename import composable, distinct, one_input, suffixed
 from gru_sym.errors import StructureError, UnsupportedError
+from gru_sym.notebook import ShownAsText
 
 __all__ = ["REVERSE", "Layer", "Network"]
 
@@ -34,8 +35,8 @@ class Layer:
         return (self.forward,) if self.reverse is None else (self.forward, self.reverse)
 
 
-@dataclass(frozen=True)
-class Network:
+@dataclass(frozen=True, repr=False)
+class Network(ShownAsText):
     """Layers that each run over the whole sequence before the next one does.
 
     The input of a layer is the output of the one below it: with two directions the outputs of
@@ -117,8 +118,6 @@ class Network:
             for cell, direction in zip(layer.passes, ("forward", "reverse"), strict=False):
                 blocks.append(f"# layer {k}, {direction} in time\n{cell}")
         return "\n\n".join(blocks)
-
-    __repr__ = __str__
 
 
 def _own(cell: Cell) -> Iterable[Var]:

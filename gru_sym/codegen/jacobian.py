@@ -27,8 +27,8 @@ from gru_sym.codegen.backends.naming import RESERVED, quotable
 from gru_sym.codegen.backends.numpy import helper_lines, import_lines
 from gru_sym.codegen.elementwise import HELPERS, function_source, value_source
 from gru_sym.codegen.schedule import ROWS, Apply, Block, Line, Scheduler, Statement
-from gru_sym.derive.jacobian import jacobian
-from gru_sym.derive.paths import Factor, Jacobian, Path
+from gru_sym.derive.jacobian import Jacobian, jacobian
+from gru_sym.derive.paths import Factor, Path
 
 __all__ = ["jacobian_source"]
 

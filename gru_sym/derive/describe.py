@@ -16,16 +16,12 @@ from gru_sym.algebra.show import aligned_lines, show
 from gru_sym.cells.equations import Cell
 from gru_sym.cells.naming import did_you_mean
 from gru_sym.derive.bptt import bptt, later_of, up_of
-from gru_sym.derive.jacobian import jacobian
+from gru_sym.derive.jacobian import Jacobian, jacobian
 from gru_sym.derive.jvp import hvp, jvp, tangent_lines, tangent_of
-from gru_sym.derive.paths import (
-    Jacobian,
-    jacobian_lines,
-    show_term,
-    terms_of,
-)
+from gru_sym.derive.paths import jacobian_lines, show_term, terms_of
 from gru_sym.derive.vjp import cotangent_of, vjp
 from gru_sym.errors import DataError
+from gru_sym.notebook import ShownAsText
 
 __all__ = [
     "KINDS",
@@ -43,8 +39,8 @@ __all__ = [
 KINDS = ("vjp", "jvp", "jacobian", "bptt", "hvp")
 
 
-@dataclass(frozen=True)
-class Derivation:
+@dataclass(frozen=True, repr=False)
+class Derivation(ShownAsText):
     """What was derived from a cell: ``result`` is what ``gru_sym.derive`` gives for ``of``.
 
     ``wrt`` holds the variables it was asked for; empty means all.
@@ -150,7 +146,7 @@ def lines(derivation: Derivation) -> list[str]:
     named = [presenter.definition(d) for d in arguments(derivation)]
     if isinstance(result, Jacobian):
         where = [f"where {line}" for line in aligned_lines(named)]
-        return [*jacobian_lines(result, presenter), *where]
+        return [*jacobian_lines(result.blocks, presenter), *where]
     if isinstance(result, Scan):
         where = ["at each t:", *(f"    {line}" for line in aligned_lines(named))] if named else []
         return [*_legend(derivation), *where, *result.lines(presenter)]

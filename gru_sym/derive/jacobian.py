@@ -6,19 +6,66 @@ state. It is named after the variables it goes through.
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from gru_sym.algebra.expr import Var
-from gru_sym.algebra.program import Program
+from gru_sym.algebra.expressions import Printer
+from gru_sym.algebra.program import Program, presenter_for
+from gru_sym.algebra.typeset import aligned
 from gru_sym.cells.build import ARGUMENT
 from gru_sym.cells.equations import Cell
 from gru_sym.derive.jvp import tangent_lines, tangent_of
 from gru_sym.derive.local import linear_terms, merged
-from gru_sym.derive.paths import Factor, Jacobian, Path
+from gru_sym.derive.paths import Factor, Path, jacobian_lines
+from gru_sym.derive.products import block_rows
 from gru_sym.errors import UnsupportedError
+from gru_sym.notebook import formulas_html
 
-__all__ = ["MAX_PATHS", "jacobian"]
+__all__ = ["MAX_PATHS", "Jacobian", "jacobian"]
 
 MAX_PATHS = 5000
+
+
+@dataclass(frozen=True, repr=False)
+class Jacobian:
+    """∂next/∂state of one step, for each pair: a block matrix of sums of paths.
+
+    Attributes:
+        cell: the cell.
+        blocks: (next state, state) → its paths; an empty tuple is a block of zeros.
+    """
+
+    cell: Cell
+    blocks: dict[tuple[Var, Var], tuple[Path, ...]]
+
+    def __getitem__(self, key: tuple[str, str]) -> tuple[Path, ...]:
+        """The paths of the block ``("h_next", "h")``."""
+        for (after, state), paths in self.blocks.items():
+            if (after.name, state.name) == key:
+                return paths
+        raise KeyError(key)
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """All paths of all blocks."""
+        return tuple(path for block in self.blocks.values() for path in block)
+
+    def __str__(self) -> str:
+        return "\n".join(jacobian_lines(self.blocks, presenter_for(self.cell.program)))
+
+    __repr__ = __str__
+
+    def _repr_latex_(self) -> str:
+        """A line for each path, at step t: how a notebook shows the Jacobian."""
+        printer = Printer(presenter_for(self.cell.program), self.cell.style)
+        rows = (
+            row for key, paths in self.blocks.items() for row in block_rows(key, paths, printer)
+        )
+        return f"$${aligned(rows)}$$"
+
+    def _repr_html_(self) -> str:
+        """The same for a notebook that prefers HTML."""
+        return formulas_html(self._repr_latex_())
 
 
 def jacobian(cell: Cell) -> Jacobian:

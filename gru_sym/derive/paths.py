@@ -1,6 +1,6 @@
-"""A Jacobian as a sum of paths, and how a path is written: for text and LaTeX alike."""
+"""The paths that a Jacobian is a sum of, and how a path is written: for text and LaTeX alike."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -9,14 +9,11 @@ import sympy as sp
 from gru_sym.algebra import tree
 from gru_sym.algebra.expr import Var, shape_of
 from gru_sym.algebra.present import Presenter, is_negative, product
-from gru_sym.algebra.program import presenter_for
 from gru_sym.algebra.show import show
-from gru_sym.cells.equations import Cell
 
 __all__ = [
     "IDENTITY",
     "Factor",
-    "Jacobian",
     "Path",
     "ShownFactor",
     "Term",
@@ -75,34 +72,6 @@ class Path:
     def is_diagonal(self) -> bool:
         """Whether no matrix, and no sum, is on the way."""
         return all(f.kind == "diag" for f in self.factors)
-
-
-@dataclass(frozen=True)
-class Jacobian:
-    """∂next/∂state of one step, for each pair: a block matrix of sums of paths.
-
-    Attributes:
-        cell: the cell.
-        blocks: (next state, state) → its paths; an empty tuple is a block of zeros.
-    """
-
-    cell: Cell
-    blocks: dict[tuple[Var, Var], tuple[Path, ...]]
-
-    def __getitem__(self, key: tuple[str, str]) -> tuple[Path, ...]:
-        """The paths of the block ``("h_next", "h")``."""
-        for (after, state), paths in self.blocks.items():
-            if (after.name, state.name) == key:
-                return paths
-        raise KeyError(key)
-
-    @property
-    def paths(self) -> tuple[Path, ...]:
-        """All paths of all blocks."""
-        return tuple(path for block in self.blocks.values() for path in block)
-
-    def __str__(self) -> str:
-        return "\n".join(jacobian_lines(self, presenter_for(self.cell.program)))
 
 
 @dataclass(frozen=True)
@@ -178,10 +147,12 @@ def _without_ones(parts: list[tree.Node]) -> list[tree.Node]:
     return [part for part in parts if part != _ONE] or [_ONE]
 
 
-def jacobian_lines(result: Jacobian, presenter: Presenter) -> list[str]:
+def jacobian_lines(
+    blocks: Mapping[tuple[Var, Var], Sequence[Path]], presenter: Presenter
+) -> list[str]:
     """The blocks one after another, a path a line with its name in brackets."""
     found: list[str] = []
-    for (after, state), paths in result.blocks.items():
+    for (after, state), paths in blocks.items():
         head = f"d{after.name}/d{state.name}"
         if not paths:
             found.append(f"{head} = 0")

@@ -8,10 +8,11 @@ from gru_sym.algebra.expr import Var
 from gru_sym.algebra.rules import Elementwise
 from gru_sym.algebra.symbols import partial
 from gru_sym.algebra.typeset import Row
-from gru_sym.derive.paths import Factor, Jacobian, Path
+from gru_sym.derive.jacobian import Jacobian
+from gru_sym.derive.paths import Factor, Path
+from gru_sym.derive.products import block_head
 from gru_sym.documents.context import Context, joined, prose
 from gru_sym.latex.blocks import Block, Math, Paragraph, Section
-from gru_sym.latex.products import block_head
 
 __all__ = ["product_section"]
 

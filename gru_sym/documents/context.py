@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from gru_sym.algebra.expr import Var
+from gru_sym.algebra.expressions import Printer
 from gru_sym.algebra.typeset import Row, aligned
 from gru_sym.cells.equations import Cell
 from gru_sym.latex.blocks import Formula, Math, Ref, Span, Spans
-from gru_sym.latex.expressions import Printer
 from gru_sym.latex.notation import Notation
 
 __all__ = ["WIDE", "Context", "joined", "prose"]

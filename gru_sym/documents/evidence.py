@@ -9,8 +9,9 @@ from gru_sym.algebra.monomials import Poly
 from gru_sym.algebra.nodes import Concat, MatVec, Slice, Total, Transpose
 from gru_sym.algebra.normal import NormalForm, positions
 from gru_sym.algebra.program import Definition, Program
+from gru_sym.derive.jacobian import Jacobian
 from gru_sym.derive.jvp import tangent_of
-from gru_sym.derive.paths import Factor, Jacobian, Path
+from gru_sym.derive.paths import Factor, Path
 from gru_sym.derive.vjp import cotangent_of, vjp
 from gru_sym.prove.equal import Equality, assumptions
 from gru_sym.prove.result import Answer, Proof, Unproved

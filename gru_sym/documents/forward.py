@@ -8,11 +8,11 @@ from gru_sym.algebra.symbols import partial
 from gru_sym.algebra.typeset import Row, width
 from gru_sym.derive.local import Local, local_derivatives
 from gru_sym.derive.paths import Path, terms_of
+from gru_sym.derive.products import product
 from gru_sym.documents.context import WIDE, Context, joined, prose
 from gru_sym.documents.words import rules_of
 from gru_sym.latex.blocks import Block, Code, Figure, Math, Paragraph, Section, Spans, Table
 from gru_sym.latex.graph import Drawing
-from gru_sym.latex.products import product
 
 __all__ = ["cell_section", "local_section", "locals_of", "sizes_section"]
 

@@ -8,9 +8,8 @@ from gru_sym.cells.builtin import cell as builtin
 from gru_sym.cells.builtin import names
 from gru_sym.cells.equations import UNNAMED, Cell
 from gru_sym.derive.describe import KINDS, Derivation, select
-from gru_sym.derive.jacobian import jacobian
+from gru_sym.derive.jacobian import Jacobian, jacobian
 from gru_sym.derive.jvp import hvp, jvp
-from gru_sym.derive.paths import Jacobian
 from gru_sym.derive.vjp import vjp
 from gru_sym.documents.backward import chain_section, delta_section, parameter_section
 from gru_sym.documents.bounds import product_section

@@ -5,10 +5,11 @@ from fractions import Fraction
 
 from gru_sym.algebra import tree
 from gru_sym.algebra.expr import Var
-from gru_sym.derive.paths import Jacobian, Path, Term, terms_of
+from gru_sym.derive.jacobian import Jacobian
+from gru_sym.derive.paths import Path, Term, terms_of
+from gru_sym.derive.products import block_rows, product
 from gru_sym.documents.context import Context, joined, prose
 from gru_sym.latex.blocks import Block, Items, Math, Paragraph, Ref, Section, Spans
-from gru_sym.latex.products import block_rows, product
 
 __all__ = ["jacobian_section"]
 
@@ -25,7 +26,7 @@ def jacobian_section(context: Context, jacobian: Jacobian) -> Section:
     blocks: list[Block] = [Paragraph((opening,))]
     closes = False
     for key, paths in jacobian.blocks.items():
-        rows = block_rows(jacobian, key, printer)
+        rows = block_rows(key, paths, printer)
         cited = _cited(context, paths)
         reason = prose("Chain rule, by path, from {}.", cited) if cited else ("Chain rule.",)
         if not paths:

@@ -9,9 +9,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from gru_sym.cells.equations import Cell
-from gru_sym.derive.jacobian import MAX_PATHS
+from gru_sym.derive.jacobian import MAX_PATHS, Jacobian
 from gru_sym.derive.jacobian import jacobian as jacobian_of
-from gru_sym.derive.paths import Jacobian
 from gru_sym.errors import UnsupportedError
 from gru_sym.latex.families import Family, groupings
 from gru_sym.latex.layout import Box, Link, Point, arrange

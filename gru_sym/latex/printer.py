@@ -18,6 +18,7 @@ h_{t} &= \tanh(W_{xh}\,x_{t} + W_{hh}\,h_{t-1} + b_{h})
 from collections.abc import Sequence
 
 from gru_sym.algebra.expr import Var
+from gru_sym.algebra.expressions import Printer
 from gru_sym.algebra.present import Presenter
 from gru_sym.algebra.program import Definition, Scan
 from gru_sym.algebra.symbols import partial
@@ -26,11 +27,10 @@ from gru_sym.cells.equations import Cell
 from gru_sym.cells.parse import parse
 from gru_sym.derive.bptt import later_of
 from gru_sym.derive.describe import Derivation, arguments, presenter_of, sections, select
-from gru_sym.derive.paths import Jacobian
+from gru_sym.derive.jacobian import Jacobian
+from gru_sym.derive.products import block_rows
 from gru_sym.derive.vjp import cotangent_of
-from gru_sym.latex.expressions import Printer
 from gru_sym.latex.notation import Notation, notation_of
-from gru_sym.latex.products import block_rows
 from gru_sym.latex.style import style_of
 
 __all__ = [
@@ -110,7 +110,9 @@ def latex_of(derivation: Derivation, notation: str | Notation = "chung") -> str:
     printer, result = printer_of(derivation, notation), derivation.result
     rows = [printer.row(d) for d in arguments(derivation)]
     if isinstance(result, Jacobian):
-        blocks = (row for key in result.blocks for row in block_rows(result, key, printer))
+        blocks = (
+            row for key in result.blocks for row in block_rows(key, result.blocks[key], printer)
+        )
         return aligned([*blocks, *rows])
     if isinstance(result, Scan):
         return aligned(_bptt(derivation, result, printer, rows))

@@ -12,7 +12,7 @@ from gru_sym.algebra.symbols import Naming
 from gru_sym.algebra.typeset import Style
 from gru_sym.cells.equations import Cell
 from gru_sym.derive.bptt import later_of
-from gru_sym.derive.paths import Jacobian
+from gru_sym.derive.jacobian import Jacobian
 from gru_sym.derive.vjp import cotangent_of
 from gru_sym.latex.notation import GATE, Notation
 

@@ -14,7 +14,7 @@ from itertools import pairwise
 from gru_sym.algebra.expr import variables_of
 from gru_sym.cells.build import ARGUMENT
 from gru_sym.cells.equations import Cell
-from gru_sym.derive.paths import Jacobian
+from gru_sym.derive.jacobian import Jacobian
 
 __all__ = ["View", "Way", "ways_in", "whole"]
 

@@ -31,6 +31,7 @@ from gru_sym.cells.equations import Cell
 from gru_sym.derive.bptt import bptt
 from gru_sym.derive.vjp import cotangent_of
 from gru_sym.errors import DataError
+from gru_sym.notebook import ShownAsText
 from gru_sym.prove.entries import Entry, Unrolled, parts
 from gru_sym.prove.exact import Exact, UndecidedError
 from gru_sym.prove.result import Counterexample
@@ -41,8 +42,8 @@ _LARGEST = 200_000  # parts of a loss that SymPy is asked to differentiate
 _TRIES = 4  # points at which a difference that is not seen to vanish is evaluated
 
 
-@dataclass(frozen=True)
-class Run:
+@dataclass(frozen=True, repr=False)
+class Run(ShownAsText):
     """The comparison at one choice of sizes.
 
     Attributes:
@@ -85,8 +86,8 @@ class Run:
         return f"{where}: {self.verdict} in {self.seconds:.1f} s: {'; '.join(found)}"
 
 
-@dataclass(frozen=True)
-class BruteForce:
+@dataclass(frozen=True, repr=False)
+class BruteForce(ShownAsText):
     """What brute force says of a cell's gradients, at each choice of sizes."""
 
     cell: str

@@ -12,6 +12,7 @@ from gru_sym.algebra.present import Presenter
 from gru_sym.algebra.show import show
 from gru_sym.cells.equations import Cell
 from gru_sym.cells.parse import parse
+from gru_sym.notebook import ShownAsText
 from gru_sym.prove.diagnose import Point, diagnose
 from gru_sym.prove.equal import Equality
 from gru_sym.prove.result import Counterexample, ProofError, Refuted
@@ -20,8 +21,8 @@ from gru_sym.prove.scope import Scope, Written, circular
 __all__ = ["CheckReport", "LineReport", "check"]
 
 
-@dataclass(frozen=True)
-class LineReport:
+@dataclass(frozen=True, repr=False)
+class LineReport(ShownAsText):
     """The verdict on one line.
 
     Attributes:
@@ -67,8 +68,8 @@ class LineReport:
         return plain
 
 
-@dataclass(frozen=True)
-class CheckReport:
+@dataclass(frozen=True, repr=False)
+class CheckReport(ShownAsText):
     """The verdicts on all lines.
 
     Attributes:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from gru_sym.errors import GruSymError
+from gru_sym.notebook import ShownAsText
 
 __all__ = ["Answer", "Counterexample", "Proof", "ProofError", "Proved", "Refuted", "Unproved"]
 
@@ -13,8 +14,8 @@ class ProofError(GruSymError):
     """A claim that was to be proved is refuted, or could not be proved."""
 
 
-@dataclass(frozen=True)
-class Counterexample:
+@dataclass(frozen=True, repr=False)
+class Counterexample(ShownAsText):
     """Exact inputs at which two sides differ.
 
     Attributes:
@@ -63,8 +64,8 @@ def _shown(value: Any) -> str:
     return str(value)
 
 
-@dataclass(frozen=True)
-class Answer:
+@dataclass(frozen=True, repr=False)
+class Answer(ShownAsText):
     """What was claimed, and what came of it."""
 
     verdict: ClassVar[str]
@@ -85,7 +86,7 @@ class Answer:
         return {"verdict": self.verdict, "claim": self.claim}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Proved(Answer):
     """The claim holds for all sizes. ``shown`` says how, ``assumed`` under what."""
 
@@ -101,7 +102,7 @@ class Proved(Answer):
         return super().to_json() | {"assumed": list(self.assumed), "shown": list(self.shown)}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Refuted(Answer):
     """The claim is false: the counterexample shows it."""
 
@@ -116,7 +117,7 @@ class Refuted(Answer):
         return super().to_json() | {"counterexample": self.counterexample.to_json()}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Unproved(Answer):
     """Neither proved nor refuted; never counts as passed."""
 
@@ -131,8 +132,8 @@ class Unproved(Answer):
         return super().to_json() | {"why": self.why}
 
 
-@dataclass(frozen=True)
-class Proof:
+@dataclass(frozen=True, repr=False)
+class Proof(ShownAsText):
     """Several claims that make one: proved if all are, refuted if one is.
 
     Attributes:

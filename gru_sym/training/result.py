@@ -15,6 +15,7 @@ from gru_sym.codegen.compile import Compiled
 from gru_sym.codegen.functions import Array
 from gru_sym.codegen.trajectory import Trajectory
 from gru_sym.errors import DataError
+from gru_sym.notebook import ShownAsText
 from gru_sym.training.series import Series, series_of
 from gru_sym.training.task import Scaling, Task, one_hot
 from gru_sym.weights import TrainingRun
@@ -61,7 +62,7 @@ class Score:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Result:
+class Result(ShownAsText):
     """A trained cell. Print it to see how well it does.
 
     Attributes:
@@ -208,8 +209,6 @@ class Result:
             numbers = (shown(number, ".6g") for number in (score.model, score.naive))
             lines.append(f"{what:<14} {', naive '.join(numbers)}")
         return "\n".join(lines)
-
-    __repr__ = __str__
 
     def _scores(self, score: Score) -> dict[str, Any]:
         if self.scaling.classes:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any
 
+from gru_sym.notebook import ShownAsText
+
 __all__ = ["TOLERANCE", "Judgement", "Report"]
 
 TOLERANCE = 1e-10
@@ -47,8 +49,8 @@ class Judgement:
     fault: str = ""
 
 
-@dataclass(frozen=True, eq=False)
-class Report:
+@dataclass(frozen=True, eq=False, repr=False)
+class Report(ShownAsText):
     """What :func:`~gru_sym.verification.verify.verify` found.
 
     Attributes:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gru_sym.errors import DataError, UnsupportedError, WeightsError
+from gru_sym.notebook import ShownAsText
 from gru_sym.weights.layout import LAYOUTS, Array, Kind, Layout
 
 if TYPE_CHECKING:
@@ -32,8 +33,8 @@ class Layer:
     reverse: dict[str, Array] | None = field(default=None, repr=False)
 
 
-@dataclass(frozen=True, eq=False)
-class Checkpoint:
+@dataclass(frozen=True, eq=False, repr=False)
+class Checkpoint(ShownAsText):
     """A trained recurrent network under this package's names.
 
     Attributes:

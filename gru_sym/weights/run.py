@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gru_sym.errors import GruSymError, WeightsError
+from gru_sym.notebook import ShownAsText
 from gru_sym.weights.files import Contents
 from gru_sym.weights.layout import Array
 
@@ -38,8 +39,8 @@ _LARGEST = 2**63 - 1
 _DAMAGED = "take a copy from before the file was changed; what wrote it is `gru-sym train`"
 
 
-@dataclass(frozen=True, eq=False)
-class TrainingRun:
+@dataclass(frozen=True, eq=False, repr=False)
+class TrainingRun(ShownAsText):
     """A trained cell, and all that its training needs to go on.
 
     Attributes:

@@ -1,13 +1,16 @@
 # %% [markdown]
 # # Backprop through one GRU step, by hand
 #
-# **Claim.** The lines below are the gradients of one step of the GRU of Chung et al. (2014,
-# arXiv:1412.3555), for every hidden size H and input size I.
+# **Claim.** Eighteen lines by hand are the gradients of one GRU step, for all sizes.
 #
 # **Assumed.** All arrays are real. `h_next_bar` is ∂L/∂h', given from outside.
+#
+# **Source.** The GRU of Chung et al. 2014 (arXiv:1412.3555), with biases; the chain rule.
 
 # %%
 from gru_sym import cells, check, prove_vjp
+from gru_sym.latex import latex_cell, latex_lines
+from gru_sym.latex.gallery import Part
 
 print(cells.gru)
 
@@ -99,3 +102,28 @@ print(f"{len(report.lines)} lines, verdict: {report.verdict}")
 
 # %%
 print(prove_vjp(cells.gru).require().claim)
+
+# %% [markdown]
+# ## For the gallery
+
+# %%
+steps = {
+    "The cell.": "",
+    "The sum is linear in h̃, and linear in z with slope h̃ − h.": through_the_sum,
+    "Slopes of activations are written in their outputs: σ′ = z (1 − z), and that of the "
+    "hyperbolic tangent is 1 − h̃².": through_the_activations,
+    "A matrix pulls back by its transpose, a product by its other factor.": through_the_reset_gate,
+    "The state is used four times, so its cotangent has four terms; the input is used three "
+    "times.": to_the_state,
+    "A matrix gets what arrives behind it times what it acted on, transposed.": to_the_parameters,
+}
+Part(
+    "01_gru_by_hand",
+    "The GRU step by hand",
+    claim="These are the gradients of one step, for every hidden size and every input size.",
+    source="Chung et al. 2014, arXiv:1412.3555, with biases",
+    items=tuple(
+        (words, latex_lines(cells.gru, lines) if lines else latex_cell(cells.gru))
+        for words, lines in steps.items()
+    ),
+).write()

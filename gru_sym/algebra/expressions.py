@@ -12,11 +12,10 @@ from sympy.printing.latex import LatexPrinter
 
 from gru_sym.algebra import tree
 from gru_sym.algebra.expr import Dims, Node, Size, Var
-from gru_sym.algebra.present import Presenter
-from gru_sym.algebra.program import Definition
+from gru_sym.algebra.present import Equation, Presenter
+from gru_sym.algebra.rows import in_rows
 from gru_sym.algebra.rules import Elementwise
 from gru_sym.algebra.typeset import Row, Style, typeset
-from gru_sym.latex.rows import in_rows
 
 __all__ = ["Printer"]
 
@@ -43,11 +42,11 @@ class Printer(LatexPrinter):
         self.style = style
         self.in_rows = in_rows
 
-    def row(self, d: Definition, left: str = "") -> Row:
+    def row(self, d: Equation, left: str = "") -> Row:
         """A definition as a line; ``left`` stands in the place of its variable's symbol."""
         shown = self.presenter.definition(d).value
         right = self.node(shown, matrix=len(d.var.shape) == 2)
-        return Row(left or self.style.name_of(d.name), right)
+        return Row(left or self.style.name_of(str(d.var.name)), right)
 
     def node(self, node: tree.Node, *, matrix: bool = False) -> str:
         """A syntax tree as LaTeX; ``matrix`` where its value is one."""

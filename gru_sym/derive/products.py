@@ -4,15 +4,16 @@ With row vectors the Jacobian is the transpose: the factors stand in reverse ord
 on the left to the next state on the right.
 """
 
+from collections.abc import Iterable
 from fractions import Fraction
 
 from gru_sym.algebra.expr import Var
+from gru_sym.algebra.expressions import Printer
+from gru_sym.algebra.rows import transposed
 from gru_sym.algebra.symbols import escape_text, partial
 from gru_sym.algebra.tree import Binary, Call, Name, Number, Transpose
 from gru_sym.algebra.typeset import Row, parenthesised
-from gru_sym.derive.paths import IDENTITY, Jacobian, ShownFactor, Term, terms_of
-from gru_sym.latex.expressions import Printer
-from gru_sym.latex.rows import transposed
+from gru_sym.derive.paths import IDENTITY, Path, ShownFactor, Term, terms_of
 
 __all__ = ["block_head", "block_rows", "factors", "label", "product"]
 
@@ -28,9 +29,9 @@ def block_head(key: tuple[Var, Var], printer: Printer) -> str:
     return partial(name_of(str(after.name)), name_of(str(state.name)))
 
 
-def block_rows(result: Jacobian, key: tuple[Var, Var], printer: Printer) -> list[Row]:
+def block_rows(key: tuple[Var, Var], paths: Iterable[Path], printer: Printer) -> list[Row]:
     """A block of the Jacobian, a line for each path with the path's name at its end."""
-    head, paths = block_head(key, printer), result.blocks[key]
+    head, paths = block_head(key, printer), tuple(paths)
     if not paths:
         return [Row(head, "0")]
     rows = []

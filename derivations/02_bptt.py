@@ -1,0 +1,131 @@
+# %% [markdown]
+# # Backprop through time, for any T
+#
+# **Claim.** One backward recurrence and sums over t are the gradients of a sequence of any length.
+#
+# **Assumed.** The loss is a function of the states h_1, …, h_T; `h_bar_up` is its own derivative
+# with respect to h_t. The parameters are the same at each step. All arrays are real.
+#
+# **Source.** Werbos 1990, Backpropagation through time, Proceedings of the IEEE 78(10).
+
+# %%
+import numpy as np
+
+from gru_sym import Cell, bptt, cells, check, compile, jacobian, prove_vjp
+from gru_sym.latex import latex_derivation, latex_lines
+from gru_sym.latex.gallery import Part
+
+# %% [markdown]
+# ## Two steps are one deeper step
+#
+# Two steps of a simple recurrent network are a cell with two inputs. Its parameters occur twice.
+
+# %%
+two_steps = Cell.parse(
+    """
+# states: h(H)
+h_1    = tanh(W @ x_1 + U @ h + b)
+h_next = tanh(W @ x_2 + U @ h_1 + b)
+""",
+    name="two_steps",
+)
+
+# %% [markdown]
+# The last step is met first. What arrives at h_1 goes through U of the second step, by its
+# transpose; a parameter adds up what it gets at each of its two uses.
+
+# %%
+by_hand = """
+a_h_next_bar = h_next_bar * (1 - h_next**2)
+h_1_bar      = U.T @ a_h_next_bar
+a_h_1_bar    = h_1_bar * (1 - h_1**2)
+h_bar        = U.T @ a_h_1_bar
+x_2_bar      = W.T @ a_h_next_bar
+x_1_bar      = W.T @ a_h_1_bar
+W_bar        = outer(a_h_next_bar, x_2) + outer(a_h_1_bar, x_1)
+U_bar        = outer(a_h_next_bar, h_1) + outer(a_h_1_bar, h)
+b_bar        = a_h_next_bar + a_h_1_bar
+"""
+print(check(two_steps, by_hand).require().verdict)
+
+# %% [markdown]
+# ## Any number of steps
+#
+# The pattern: the step's own pull-back, from t = T to t = 1, started at zero; to what comes from
+# step t + 1 (`h_bar_later`) the loss adds its own share (`h_bar_up`). Gradients of parameters are
+# sums over t. This is what is derived from any cell; T stays a symbol.
+
+# %%
+print(bptt(cells.gru))
+
+# %% [markdown]
+# ## By induction
+#
+# T = 1 is the step. From T to T + 1: the pull-back of two steps in a row is the two pull-backs in
+# a row, whatever arrives behind them, and the sums get one term more. Both are proved here line
+# by line, by an argument that knows none of the rules that derived the lines.
+
+# %%
+proof = prove_vjp(cells.gru).require()
+for heading, answers in proof.parts:
+    print(heading, len(answers), "lines proved")
+assert all(prove_vjp(cell).verdict == "proved" for cell in (cells.rnn, cells.lstm))
+
+# %% [markdown]
+# ## What it says about lags
+#
+# Unfolding the recurrence, the loss at step t reaches h_s through a product of t − s Jacobians,
+#
+#     h̄_s = Σ_{t>s} J_{s+1}ᵀ J_{s+2}ᵀ … J_tᵀ h̄_t(loss) .
+#
+# The formula is checked in numbers, with a loss at each of five steps and h_0 ≠ 0.
+
+# %%
+rng = np.random.default_rng(0)
+T, sizes = 5, {"H": 3, "I": 2}
+params = {
+    str(v.name): rng.normal(size=[sum(sizes[part] for part in dim) for dim in v.shape])
+    for v in cells.gru.params
+}
+run = compile(cells.gru)
+path = run.forward(params, rng.normal(size=(T, 2)), h0=rng.normal(size=3))
+up = rng.normal(size=(T, 3))
+steps = run.jacobians(path)
+right = sum(
+    np.linalg.multi_dot([np.eye(3), *(J.T for J in steps[: t + 1]), up[t]]) for t in range(T)
+)
+error = np.linalg.norm(run.backward(path, up)["h_bar"] - right) / np.linalg.norm(right)
+print(f"relative difference {error:.0e}")
+assert error < 1e-13
+print(jacobian(cells.gru))
+
+# %% [markdown]
+# ## For the gallery
+
+# %%
+Part(
+    "02_bptt",
+    "Backprop through time, for any T",
+    claim="One recurrence, from t = T to t = 1, and sums over t are the gradients of a sequence of "
+    "any length.",
+    source="Werbos 1990, Proceedings of the IEEE 78(10)",
+    items=(
+        (
+            "Two steps of a simple recurrent network, as one. The second is met first, and a "
+            "parameter adds up what it gets at each of its uses.",
+            latex_lines(two_steps, by_hand),
+        ),
+        (
+            "The GRU, with T as a symbol. The superscripts say where a cotangent of the state "
+            "comes from: the loss at step t, or step t + 1. It is proved by induction on T.",
+            latex_derivation(cells.gru, "bptt"),
+        ),
+        (
+            "Unfolded, the loss at step t reaches the state at step s through a product of "
+            "t − s Jacobians.",
+            r"\bar{h}_{s} = \sum_{t=s+1}^{T} J_{s+1}^{\top} J_{s+2}^{\top} \cdots J_{t}^{\top}\,"
+            r"\bar{h}_{t}^{\mathrm{loss}}, \qquad "
+            r"J_{t} = \frac{\partial h_{t}}{\partial h_{t-1}}",
+        ),
+    ),
+).write()
