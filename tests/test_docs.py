@@ -16,6 +16,8 @@ import numpy as np
 import pytest
 
 import gru_sym
+from gru_sym import cells, write_document
+from tests.latex_tools import pdf_text, tex, ziamath
 from tests.test_readme import run_page
 
 ROOT = Path(__file__).parents[1]
@@ -231,3 +233,18 @@ def test_the_tutorials_figure_is_what_it_draws(
     assert len(expected) == len(curves(drawn)) == 3
     for ours, theirs in zip(curves(drawn), expected, strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1.0)
+
+
+def test_the_example_is_what_is_written(request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    """The GRU's derivation that the pages lead to, word by word, and its figure."""
+    tex()
+    ziamath()
+    made = write_document(cells.gru, tmp_path / "gru.pdf", steps="full")[0].read_bytes()
+    figure = write_document(cells.gru, tmp_path / "gru.md")[1]
+    if request.config.getoption("--update-golden"):
+        (DOCS / "gru.pdf").write_bytes(made)
+        (DOCS / figure.name).write_bytes(figure.read_bytes())
+    shown = pdf_text((DOCS / "gru.pdf").read_bytes(), tmp_path)
+    assert "Backpropagation through time" in shown
+    assert pdf_text(made, tmp_path) == shown
+    assert figure.read_text(encoding="utf-8") == (DOCS / figure.name).read_text(encoding="utf-8")

@@ -111,7 +111,7 @@ class Naming:
         states: the names of the states: ``h`` is h_{t-1}, and ``h_next`` is h_t.
         symbols: names that have a symbol of their own, in LaTeX: ``{"h_tilde": "n"}``. The
             symbol of an activation's argument ``a_z`` follows that of z.
-        cotangent: one of :data:`COTANGENTS`.
+        cotangent: ``bar``, ``delta`` or ``partial``.
         standing: names that stand for another at some time: ``{"h_bar": ("h_bar_later", "t-1")}``.
     """
 

@@ -77,7 +77,7 @@ class Label:
         text: its name, in plain text.
         block: what it is a path of, in LaTeX: ``\partial c_{t}/\partial h_{t-1}``. Empty in a
             cell with one state.
-        colour: which of :data:`~gru_sym.latex.legend.COLOURS`; paths may share one, and differ
+        colour: which of the palette of ``gru_sym.latex.legend``; paths may share one, and differ
             in their dashes then, which go by number.
     """
 
