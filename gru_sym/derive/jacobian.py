@@ -12,7 +12,6 @@ from gru_sym.algebra.expr import Var
 from gru_sym.algebra.expressions import Printer
 from gru_sym.algebra.program import Program, presenter_for
 from gru_sym.algebra.typeset import aligned
-from gru_sym.cells.build import ARGUMENT
 from gru_sym.cells.equations import Cell
 from gru_sym.derive.jvp import tangent_lines, tangent_of
 from gru_sym.derive.local import linear_terms, merged
@@ -122,10 +121,9 @@ class _Routes:
 def _name_all(cell: Cell, routes: list[Route]) -> Iterator[Path]:
     """Name the paths of one block; those through fewest variables come first."""
     position = {str(v.name): k for k, v in enumerate(cell.program.variables)}
-    shown = []
-    for through, factors in routes:
-        named = tuple(n for n in through if not _is_argument(n, position))
-        shown.append((named, factors))
+    # The argument of an activation, which the text does not write, a reader needs not hear of.
+    written = {d.name for d in cell.document.definitions}
+    shown = [(tuple(n for n in through if n in written), factors) for through, factors in routes]
     shown.sort(key=lambda item: (len(item[0]), [position[n] for n in item[0]]))
     # The shortest way to call a path that no other of the block shares: the first variable, those
     # with a role, all.
@@ -147,9 +145,3 @@ def _name_all(cell: Cell, routes: list[Route]) -> Iterator[Path]:
     for k, ((through, factors), name) in enumerate(zip(shown, names, strict=True)):
         number = f" {names[: k + 1].count(name)}" if names.count(name) > 1 else ""
         yield Path(name + number, through, factors)
-
-
-def _is_argument(name: str, position: dict[str, int]) -> bool:
-    """Whether the name is that of an activation's argument, which a reader needs not hear of."""
-    bare = name.removeprefix(ARGUMENT)
-    return bare != name and (bare in position or bare.rpartition("_")[0] in position)

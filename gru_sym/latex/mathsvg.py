@@ -149,6 +149,9 @@ def typeset(latex: str, *, display: bool = False) -> MathSvg:
     )
 
 
+_UNKNOWN = re.compile(r"\\[A-Za-z]+")  # what its reader of LaTeX leaves as it is
+
+
 def _ziamath() -> ModuleType:
     try:
         with warnings.catch_warnings():
@@ -168,6 +171,9 @@ def _drawn(ziamath: ModuleType, latex: str, *, display: bool) -> ET.Element:
             warnings.simplefilter("ignore")
             tree = ET.fromstring(ziamath.tex.tex2mml(latex, inline=not display))
             _adapt(tree)
+            unknown = [e.text for e in tree.iter() if _UNKNOWN.fullmatch(e.text or "")]
+            if unknown:
+                raise ValueError(f"there is no {unknown[0]}")
             # An element, because ziamath edits a text: "==" would become one sign.
             drawn: ET.Element = ziamath.Math(tree, size=_EM, margin=0).svgxml()
     except Exception as error:
