@@ -11,7 +11,7 @@ from fractions import Fraction
 
 import sympy as sp
 
-from gru_sym.algebra.monomials import Factor, Number, Poly, has_bound, key_of
+from gru_sym.algebra.monomials import Factor, Number, Poly, accumulate, has_bound, key_of
 from gru_sym.algebra.poly import Base, Ring, TooLargeError
 
 __all__ = ["ONE", "Functions", "UndefinedError"]
@@ -198,7 +198,7 @@ class Functions:
         inverse = [(b, i, -e) for b, i, e in common]
         rest: Poly = {}
         for m, c in a.items():
-            rest = self.ring.add(rest, self.ring.normal([*m, *inverse], Fraction(c) / content))
+            accumulate(rest, self.ring.normal([*m, *inverse], Fraction(c) / content))
         if len(rest) == 1 and () in rest:
             content, rest = content * rest[()], ONE
         return content, common, rest
@@ -214,7 +214,7 @@ class Functions:
         for (b, i), e in worst.items():
             total: Poly = {}
             for m, c in a.items():
-                total = self.ring.add(total, self.ring.normal([*m, (b, i, -e)], c))
+                accumulate(total, self.ring.normal([*m, (b, i, -e)], c))
             a = total
         return a, [(b, i, e) for (b, i), e in worst.items()]
 

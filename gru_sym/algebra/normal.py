@@ -12,7 +12,7 @@ import sympy as sp
 
 from gru_sym.algebra.expr import Shape, Size, Var, shape_of
 from gru_sym.algebra.functions import ONE, Functions
-from gru_sym.algebra.monomials import Factor, Poly
+from gru_sym.algebra.monomials import Factor, Poly, accumulate
 from gru_sym.algebra.nodes import (
     Concat,
     LogSumExp,
@@ -166,7 +166,7 @@ class NormalForm:
                 names.setdefault(k, self.ring.temporary())
             opened = self.ring.rename({m: c}, names)
             key = tuple(dims[k] for k in sorted(dims))
-            groups[key] = self.ring.add(groups.get(key, {}), opened)
+            accumulate(groups.setdefault(key, {}), opened)
         return bool(names) and not any(self.functions.together(g)[0] for g in groups.values())
 
     def names(self, poly: Poly) -> set[str]:
@@ -201,7 +201,7 @@ class NormalForm:
         total: Poly = {}
         for m, c in poly.items():
             if not any(b in hit for b, _, _ in m):
-                total = ring.add(total, {m: c})
+                accumulate(total, {m: c})
                 continue
             factors, bound = ring.opened(m)
             kept = [f for f in factors if f[0] not in hit]
@@ -209,7 +209,7 @@ class NormalForm:
             for factor in factors:
                 if factor[0] in hit:
                     value = ring.multiply(value, self._replaced(factor, hit, expr))
-            total = ring.add(total, ring.close(value, bound))
+            accumulate(total, ring.close(value, bound))
         return total
 
     def _replaced(self, factor: Factor, hit: set[int], expr: sp.Expr) -> Poly:

@@ -83,6 +83,7 @@ table{border-collapse:collapse;font-size:.94rem;line-height:1.5}
 th,td{text-align:left;vertical-align:top;padding:.35rem 1.1rem .35rem 0;font-weight:normal}
 thead th{border-bottom:1px solid var(--text);font-weight:bold}
 tbody tr+tr>*{border-top:1px solid var(--line)}
+.keep{white-space:nowrap}
 .table{margin:1.1rem 0}
 .table .math{max-width:none}
 figure{margin:1.6rem 0;text-align:center}
@@ -213,7 +214,18 @@ class _Page:
         return f'<th scope="row">{first}</th>' + "".join(f"<td>{each}</td>" for each in others)
 
     def _spans(self, spans: Spans) -> str:
-        return "".join(map(self._span, spans))
+        """Spans in a row; a mark that follows a formula stays on its line."""
+        shown = ""
+        before = ""
+        for span in spans:
+            text = self._span(span)
+            if before and isinstance(span, str) and span[:1] in tuple(".,;:)"):
+                shown += f'<span class="keep">{before}{_text(span[0])}</span>'
+                before, text = "", _text(span[1:])
+            shown += before
+            before = text if isinstance(span, Math) else ""
+            shown += "" if before else text
+        return shown + before
 
     def _span(self, span: Span) -> str:
         match span:

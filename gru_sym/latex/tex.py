@@ -135,6 +135,8 @@ def _blocks(blocks: Sequence[Block]) -> str:
             shown += "\n" if led else f"\n\n\\unled{{{above}\\baselineskip}}\n"
         else:
             shown += "\n\n"
+        if isinstance(block, Items) and isinstance(before, Formula):
+            shown += "\\par\\vspace{-\\parskip}\\vspace{-\\medskipamount}\n"
         shown += _block(block)
         before = block
     return shown.strip()
@@ -148,7 +150,8 @@ def _block(block: Block) -> str:
             return _formula(block)
         case Items():
             items = "\n".join(rf"\item {_spans(item)}" for item in block.items)
-            return f"\\begin{{itemize}}\n{items}\n\\end{{itemize}}" if items else ""
+            begin = "\\begin{itemize}\\setlength{\\itemsep}{0pt}"
+            return f"{begin}\n{items}\n\\end{{itemize}}" if items else ""
         case Table():
             return _table(block)
         case Figure():
