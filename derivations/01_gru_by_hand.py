@@ -10,14 +10,15 @@
 # %%
 from gru_sym import cells, check, prove_vjp
 from gru_sym.latex import latex_cell, latex_lines
-from gru_sym.latex.gallery import Part
+from gru_sym.latex.gallery import Part, prose
 
 print(cells.gru)
 
 # %% [markdown]
 # ## The sum
 #
-# h' = (1 − z) ⊙ h + z ⊙ h̃ is linear in h and in h̃, and linear in z with slope h̃ − h.
+# h' = (1 − z) ⊙ h + z ⊙ h̃ is linear in h and in h̃, with slopes 1 − z and z; in z it is a straight
+# line with slope h̃ − h.
 
 # %%
 through_the_sum = """
@@ -53,7 +54,8 @@ a_r_bar  = r_bar * r * (1 - r)
 # %% [markdown]
 # ## The state and the input
 #
-# Four ways lead back to h: the skip through 1 − z, the candidate, and the two gates.
+# Four ways lead back to h: the skip with its 1 − z, the candidate, and the two gates. The input
+# has no skip.
 
 # %%
 to_the_state = """
@@ -95,6 +97,7 @@ derivation = (
 )
 report = check(cells.gru, derivation).require()
 print(f"{len(report.lines)} lines, verdict: {report.verdict}")
+assert len(report.lines) == 18
 
 # %% [markdown]
 # And what the lines were compared with is itself proved, for all sizes and every sequence length,
@@ -108,10 +111,10 @@ print(prove_vjp(cells.gru).require().claim)
 
 # %%
 steps = {
-    "The cell.": "",
-    "The sum is linear in h̃, and linear in z with slope h̃ − h.": through_the_sum,
-    "Slopes of activations are written in their outputs: σ′ = z (1 − z), and that of the "
-    "hyperbolic tangent is 1 − h̃².": through_the_activations,
+    "The cell:": "",
+    r"In $\tilde{h}$ the sum has slope $z$, in $z$ it has slope $\tilde{h} - h$.": through_the_sum,
+    r"Slopes of activations are written in their outputs: $\sigma' = z\,(1 - z)$, and that of the "
+    r"hyperbolic tangent is $1 - \tilde{h}^{2}$.": through_the_activations,
     "A matrix pulls back by its transpose, a product by its other factor.": through_the_reset_gate,
     "The state is used four times, so its cotangent has four terms; the input is used three "
     "times.": to_the_state,
@@ -123,7 +126,7 @@ Part(
     claim="These are the gradients of one step, for every hidden size and every input size.",
     source="Chung et al. 2014, arXiv:1412.3555, with biases",
     items=tuple(
-        (words, latex_lines(cells.gru, lines) if lines else latex_cell(cells.gru))
+        (prose(words), latex_lines(cells.gru, lines) if lines else latex_cell(cells.gru))
         for words, lines in steps.items()
     ),
 ).write()

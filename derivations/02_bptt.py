@@ -13,7 +13,7 @@ import numpy as np
 
 from gru_sym import Cell, bptt, cells, check, compile, jacobian, prove_vjp
 from gru_sym.latex import latex_derivation, latex_lines
-from gru_sym.latex.gallery import Part
+from gru_sym.latex.gallery import Part, prose
 
 # %% [markdown]
 # ## Two steps are one deeper step
@@ -32,7 +32,7 @@ h_next = tanh(W @ x_2 + U @ h_1 + b)
 
 # %% [markdown]
 # The last step is met first. What arrives at h_1 goes through U of the second step, by its
-# transpose; a parameter adds up what it gets at each of its two uses.
+# transpose; a parameter adds up what it gets at its two uses.
 
 # %%
 by_hand = """
@@ -74,11 +74,12 @@ assert all(prove_vjp(cell).verdict == "proved" for cell in (cells.rnn, cells.lst
 # %% [markdown]
 # ## What it says about lags
 #
-# Unfolding the recurrence, the loss at step t reaches h_s through a product of t − s Jacobians,
+# Unfolding the recurrence, the loss at step t reaches h_s through a product of t − s Jacobians:
+# what comes to h_s from later steps is
 #
-#     h̄_s = Σ_{t>s} J_{s+1}ᵀ J_{s+2}ᵀ … J_tᵀ h̄_t(loss) .
+#     h̄_s(later) = Σ_{t>s} J_{s+1}ᵀ J_{s+2}ᵀ … J_tᵀ h̄_t(loss) .
 #
-# The formula is checked in numbers, with a loss at each of five steps and h_0 ≠ 0.
+# The formula is checked in numbers for s = 0, with a loss at each of five steps and h_0 ≠ 0.
 
 # %%
 rng = np.random.default_rng(0)
@@ -106,8 +107,10 @@ print(jacobian(cells.gru))
 Part(
     "02_bptt",
     "Backprop through time, for any T",
-    claim="One recurrence, from t = T to t = 1, and sums over t are the gradients of a sequence of "
-    "any length.",
+    claim=prose(
+        "One recurrence, from $t = T$ to $t = 1$, and sums over $t$ are the gradients of a "
+        "sequence of any length."
+    ),
     source="Werbos 1990, Proceedings of the IEEE 78(10)",
     items=(
         (
@@ -116,16 +119,21 @@ Part(
             latex_lines(two_steps, by_hand),
         ),
         (
-            "The GRU, with T as a symbol. The superscripts say where a cotangent of the state "
-            "comes from: the loss at step t, or step t + 1. It is proved by induction on T.",
+            prose(
+                "The GRU, with $T$ as a symbol. The superscripts say where a cotangent of the "
+                "state comes from: the loss at step $t$, or step $t + 1$. It is proved by "
+                "induction on $T$."
+            ),
             latex_derivation(cells.gru, "bptt"),
         ),
         (
-            "Unfolded, the loss at step t reaches the state at step s through a product of "
-            "t − s Jacobians.",
-            r"\bar{h}_{s} = \sum_{t=s+1}^{T} J_{s+1}^{\top} J_{s+2}^{\top} \cdots J_{t}^{\top}\,"
-            r"\bar{h}_{t}^{\mathrm{loss}}, \qquad "
-            r"J_{t} = \frac{\partial h_{t}}{\partial h_{t-1}}",
+            prose(
+                "Unfolded, the loss at step $t$ reaches the state at step $s$ through a product "
+                "of $t - s$ Jacobians."
+            ),
+            r"\bar{h}_{s}^{\mathrm{later}} = \sum_{t=s+1}^{T} "
+            r"J_{s+1}^{\top} J_{s+2}^{\top} \cdots J_{t}^{\top}\,\bar{h}_{t}^{\mathrm{loss}}, "
+            r"\qquad J_{t} = \frac{\partial h_{t}}{\partial h_{t-1}}",
         ),
     ),
 ).write()

@@ -13,7 +13,7 @@ import numpy as np
 
 from gru_sym import Cell, cells, check, compile, jacobian, prove_equivalent
 from gru_sym.latex import latex_derivation, latex_lines
-from gru_sym.latex.gallery import Part
+from gru_sym.latex.gallery import Part, prose
 
 # %% [markdown]
 # ## Four ways back
@@ -71,9 +71,9 @@ assert without("U_z", "U_r", "U_h") == ("skip",)
 # %% [markdown]
 # ## When the state makes a path zero
 #
-# The update gate's path has the factor h̃ − h: it is zero where the candidate is the state, at
-# every fixed point. The reset gate's has the factor h: it is zero at the state 0. Both hold at h
-# = 0 when nothing enters; the numbers are exactly zero.
+# The update gate's path has the factor h̃ − h: it is zero where the candidate is the state, as at
+# every fixed point (07_what_the_sum_does). The reset gate's has the factor h: it is zero at the
+# state 0. Both hold at h = 0 when nothing enters; the numbers are exactly zero.
 
 # %%
 rng = np.random.default_rng(1)
@@ -116,10 +116,13 @@ Part(
         ),
         ("The same, transposed, as backprop meets it:", latex_lines(cells.gru, paths)),
         (
-            "The path through the update gate is zero where U_z is, and where h̃ = h: at every "
-            "fixed point. The path through the reset gate is zero where U_r or U_h is, and where h "
-            "is. The path through the candidate is zero where U_h is. The skip is never zero, as a "
-            "sigmoid is never 1.",
+            prose(
+                r"The path through the update gate is zero where $U_{z} = 0$, and where "
+                r"$\tilde{h}_{t} = h_{t-1}$, as at every fixed point. The path through the reset "
+                "gate is zero where $U_{r} = 0$ or $U_{h} = 0$, and where $h_{t-1} = 0$. The path "
+                "through the candidate is zero where $U_{h} = 0$. The skip is never zero, as a "
+                "sigmoid is never 1."
+            ),
             "",
         ),
     ),

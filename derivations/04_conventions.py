@@ -13,7 +13,7 @@
 # %%
 from gru_sym import Cell, cells, prove_equal, prove_equivalent
 from gru_sym.latex import latex_cell
-from gru_sym.latex.gallery import Part
+from gru_sym.latex.gallery import Part, prose
 
 # %% [markdown]
 # ## Cho: a gate that keeps
@@ -37,7 +37,7 @@ print(prove_equivalent(cells.gru_concat, cells.gru, joined).require().claim)
 # %% [markdown]
 # ## PyTorch: r, z, n, and two biases for each gate
 #
-# `b_hn` stands within the product with r. The others are only ever added to `b_i…`.
+# `b_hn` stands within the product with r. The other `b_h…` are only ever added to a `b_i…`.
 
 # %%
 pytorch = Cell.parse(
@@ -67,9 +67,9 @@ print(prove_equivalent(pytorch, cells.gru_reset_after, to_ours).require().claim)
 # %% [markdown]
 # ## Keras and ONNX: a switch
 #
-# Keras multiplies from the other side: its kernels K, R are transposes. `reset_after=False` is the
-# cell of Cho; the default, True, is that of PyTorch. ONNX has two biases everywhere, and the same
-# two cells as `linear_before_reset` 0 (its default) and 1.
+# Keras multiplies from the other side, by transposed kernels K and R. `reset_after=False` is the
+# cell of Cho; the default, True, is PyTorch's. ONNX has both as `linear_before_reset`, 0 by default
+# and 1. Where two biases are only ever added to each other, one of them is set to 0 here.
 
 # %%
 keras = """
@@ -100,8 +100,7 @@ for name, text, candidate, ours, mapping in (
 # ## Reset after is not reset before
 #
 # U_h (r ⊙ h) and r ⊙ (U_h h) differ, even when the second bias is zero and z is turned around. A
-# refutation is a point in exact numbers at which the two next states differ for certain. It is of
-# this mapping, which keeps the weights.
+# refutation is a point in exact numbers at which the two next states differ for certain.
 
 # %%
 without_second_bias = f"{turned}\nb_hn = 0 * b_h"
@@ -111,7 +110,12 @@ print(refuted)
 assert prove_equal("U_h @ (r * h)", "r * (U_h @ h)").verdict == "refuted"
 
 # %% [markdown]
-# They agree where U_h is diagonal, as then it is a vector u, and in particular for H = 1.
+# That refutes one mapping; no other does better. Let W, b, U_z be 0, U_r = I, U_h of ones, H = 2,
+# reset before: each candidate is tanh(p) with p = h₁ σ(h₁) + h₂ σ(h₂). Far out h'/h is 1 − z in any
+# direction: the other cell's z is constant, too, and its candidate the same. But p/‖h‖ goes to 0
+# on one quadrant, and what is r ⊙ (U h + b) on a line at most or on a half plane at least.
+#
+# They agree where U_h is diagonal, as then it is a vector u: always for H = 1.
 
 # %%
 prove_equal("u * (r * h)", "r * (u * h)").require()
@@ -129,18 +133,16 @@ Part(
         ("Reset before the product. Chung:", latex_cell(cells.gru)),
         (
             "Cho, Keras with reset_after=False (transposed kernels), ONNX with "
-            "linear_before_reset=0: the same cell, with the signs of the update gate's parameters "
-            "turned.",
+            "linear_before_reset=0: the same, with the update gate's parameters negated.",
             latex_cell(cells.gru_keep),
         ),
+        ("One matrix for each gate: the same, U beside W.", latex_cell(cells.gru_concat)),
         (
-            "One matrix for each gate: the same, with U and W side by side.",
-            latex_cell(cells.gru_concat),
-        ),
-        (
-            "Reset after the product. PyTorch and cuDNN, Keras as it is by default, ONNX with "
-            "linear_before_reset=1: another cell. The two agree where U_h is diagonal and the "
-            "second bias is zero.",
+            prose(
+                "Reset after the product. PyTorch, Keras as it is by default, ONNX with "
+                "linear_before_reset=1: another cell. The two agree where $U_{h}$ is diagonal and "
+                "the second bias is zero."
+            ),
             latex_cell(pytorch),
         ),
     ),

@@ -12,7 +12,7 @@
 # %%
 from gru_sym import Cell, cells, check, jacobian, prove_equivalent
 from gru_sym.latex import latex_derivation, latex_lines
-from gru_sym.latex.gallery import Part
+from gru_sym.latex.gallery import Part, prose
 
 # %% [markdown]
 # ## The RNN: one path, and a matrix on it
@@ -132,8 +132,17 @@ Part(
     items=(
         ("The simple recurrent network:", latex_derivation(cells.rnn, "jacobian")),
         ("The GRU:", latex_derivation(cells.gru, "jacobian")),
-        ("The LSTM, whose state is the pair (h, c):", latex_derivation(cells.lstm, "jacobian")),
-        ("The same for the LSTM, as backprop meets it:", latex_lines(cells.lstm, lstm)),
-        ("With every U = 0, J is 0, diag(1 − z), and from cell to cell diag(f).", ""),
+        (
+            prose("The LSTM, whose state is the pair $(h, c)$:"),
+            latex_derivation(cells.lstm, "jacobian"),
+        ),
+        ("In backprop c first gets what h sends it:", latex_lines(cells.lstm, lstm)),
+        (
+            prose(
+                r"With every $U = 0$ there is left: $0$; $\operatorname{diag}(1 - z_{t})$; "
+                r"and, from cell to cell, $\operatorname{diag}(f_{t})$."
+            ),
+            "",
+        ),
     ),
 ).write()

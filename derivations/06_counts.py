@@ -13,8 +13,8 @@ import re
 
 import sympy as sp
 
-from gru_sym import Cell, cells, prove_vjp, vjp
-from gru_sym.latex.gallery import Part
+from gru_sym import Cell, cells, vjp
+from gru_sym.latex.gallery import Part, prose
 
 H, I = sp.symbols("H I", positive=True, integer=True)  # noqa: E741
 SIZES = {"H": H, "I": I}
@@ -68,14 +68,13 @@ print("Keras, H = 128, I = 64:", keras_gru.subs({H: 128, I: 64}), "of", lstm.sub
 # ## The cost of a step
 #
 # Forward, each matrix meets one vector: each weight is multiplied once. Backward each matrix meets
-# one cotangent by its transpose, and its gradient is one outer product: twice the work. Equal
-# products that a line holds twice are computed once.
+# one cotangent by its transpose, and its gradient is one outer product: twice the work. A product
+# that occurs in two lines is counted, and computed, once. The lines are the derived gradients.
 
 
 # %%
 def products(cell: Cell) -> tuple[int, int, int]:
     """Matrices times vectors forward; by the transpose, and outer products, backward."""
-    prove_vjp(cell).require()
     back = str(vjp(cell))
     transposed = set(re.findall(r"\w+\.T @ (?:\w+|\([^)]*\))", back))
     return cell.equations.count("@"), len(transposed), back.count("outer(")
@@ -127,7 +126,7 @@ Part(
     source="the equations of the cells",
     items=(
         (
-            "With H units and I inputs:",
+            prose("With $H$ units and $I$ inputs:"),
             "\\begin{aligned}\n" + " \\\\\n".join(shown) + "\n\\end{aligned}",
         ),
         (

@@ -1,8 +1,7 @@
 # %% [markdown]
 # # What the sum does
 #
-# **Claim.** Gates bound the Jacobian, and z has no say in whether J has eigenvalue 1 at a fixed
-# point.
+# **Claim.** The sum bounds states and Jacobians; z does not move an eigenvalue 1 of a fixed point.
 #
 # **Assumed.** The GRU that resets before the product; all arrays are real, so that 0 < z < 1 and
 # 0 < r < 1. For the theorem: a fixed point h' = h under a constant input.
@@ -13,15 +12,14 @@
 import numpy as np
 
 from gru_sym import Cell, cells, check, compile, prove_equal
-from gru_sym.latex import latex_lines
-from gru_sym.latex.gallery import Part
+from gru_sym.latex.gallery import Part, prose
 
 gru = cells.gru
 
 # %% [markdown]
 # ## States stay between −1 and 1
 #
-# 1 − h' and 1 + h' are sums of products of what is not negative once |h| ≤ 1: so |h'| ≤ 1.
+# 1 − h' and 1 + h' are sums of products of what is not negative if |h| ≤ 1: so |h'| ≤ 1.
 
 # %%
 prove_equal("1 - h_next", "(1 - z) * (1 - h) + z * (1 - h_tilde)", gru).require()
@@ -33,15 +31,14 @@ prove_equal("1 + h_next", "(1 - z) * (1 + h) + z * (1 + h_tilde)", gru).require(
 # Where gates and candidate do not see the state, J is diag(1 − z) (05_side_by_side): its singular
 # values lie between min(1 − z) and max(1 − z), by the gate alone.
 #
-# In general J is the sum of four paths (03_jacobian_by_path), and the norm of a sum is at most
-# the sum of the norms. A diagonal matrix has the norm of its largest entry. z (1 − z) ≤ 1/4, as
-# the difference is a square; |h̃ − h| ≤ 2, |h| ≤ 1 and 1 − h̃² ≤ 1. So, with m = max z and s =
-# max (1 − z),
+# In general J is the sum of four paths (03_jacobian_by_path), and its norm at most the sum of their
+# norms. z (1 − z) ≤ 1/4, as the difference is a square; |h| ≤ 1, |h̃ − h| ≤ 2, 1 − h̃² ≤ 1. So, with
+# m = max z and s = max(1 − z),
 #
 #     ‖J‖ ≤ s + ½ ‖U_z‖ + m ‖U_h‖ (max r + ¼ ‖U_r‖) .
 #
-# The other way ‖J v‖ ≥ min(1 − z) ‖v‖ − (the other terms) ‖v‖: the sum keeps a gradient from
-# vanishing only as long as the matrices are small beside the skip.
+# The other way ‖J v‖ ≥ (min(1 − z) − the other terms) ‖v‖: that the sum keeps a gradient from
+# vanishing is known from this only while the matrices are small beside the skip.
 
 # %%
 prove_equal("1 / 4 - z * (1 - z)", "(z - 1 / 2)**2").require()
@@ -90,12 +87,9 @@ assert prove_equal(left, f"{m_within} - z * h_next_bar", gru).verdict == "refute
 
 # %% [markdown]
 # At a fixed point h̃ − h = 0, the update gate's path is gone, and J − I = diag(z) (M − I). So
-#
-#     det(J − I) = ∏ z · det(M − I),   ∏ z > 0:
-#
-# **J has the eigenvalue 1 exactly where M has it**, with the same eigenvectors, and z has no say
-# in it. That last step is linear algebra on the identity above; here it is in numbers, at a fixed
-# point made by its bias b_h, with U_h made so that M has the eigenvalue 1.
+# det(J − I) = ∏ z · det(M − I) with ∏ z > 0: **J has the eigenvalue 1 exactly where M has**, with
+# the same eigenvectors, and z has no say in it. Here it is in numbers, at a fixed point made by its
+# bias b_h, with U_h made so that M has the eigenvalue 1.
 
 # %%
 n, one = 4, np.eye(4)
@@ -121,11 +115,14 @@ for b_z in (-3.0, 0.0, 3.0):
 # Where |λ| > 1 is another question, and there z matters: with M = −3 I, J = (1 − 4z) I, which is
 # stable for z < 1/2 alone.
 
+# %% [markdown]
+# ## For the gallery
+
 # %%
 Part(
     "07_what_the_sum_does",
     "What the sum does",
-    claim="The sum bounds states and Jacobians; where J has the eigenvalue 1 does not depend on z.",
+    claim="The sum bounds states and Jacobians; z does not move an eigenvalue 1 of a fixed point.",
     source="Chung et al. 2014 for the cell",
     items=(
         (
@@ -133,15 +130,14 @@ Part(
             r"1 \pm h_{t} = (1 - z_{t}) \odot (1 \pm h_{t-1}) + z_{t} \odot (1 \pm \tilde{h}_{t})",
         ),
         (
-            "The norm of a sum is at most the sum of the norms:",
+            "There, as the (spectral) norm of a sum is at most the sum of the norms,",
             r"\lVert J\rVert \le \max(1 - z_{t}) + \tfrac{1}{2}\lVert U_{z}\rVert "
             r"+ \max z_{t}\,\lVert U_{h}\rVert\,(\max r_{t} + \tfrac{1}{4}\lVert U_{r}\rVert)",
         ),
         (
-            "With the Jacobian M of the candidate, which does not know z, for every cotangent:",
-            latex_lines(
-                gru, f"pulled = {m_within} - z * h_next_bar\nh_bar = h_next_bar + pulled + {update}"
-            ),
+            prose("With the Jacobian $M$ of the candidate, which does not know $z$:"),
+            r"J - I = \operatorname{diag}(z_{t})\,(M - I) + \operatorname{diag}((\tilde{h}_{t} - "
+            r"h_{t-1}) \odot z_{t} \odot (1 - z_{t}))\,U_{z}",
         ),
         (
             "At a fixed point the candidate is the state, so that the last term is gone:",

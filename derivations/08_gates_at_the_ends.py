@@ -12,7 +12,7 @@
 # %%
 from gru_sym import Cell, cells, jacobian, prove_equal, prove_equivalent
 from gru_sym.latex import latex_cell
-from gru_sym.latex.gallery import Part
+from gru_sym.latex.gallery import Part, prose
 
 # %% [markdown]
 # ## The gates as numbers of your choice
@@ -105,7 +105,7 @@ prove_equivalent(given, gate_alone, "r = 1\nz = 1 - g").require()
 #
 # σ(a) = exp(a) σ(−a) < exp(a): a gate is as close to 0 as exp(a), and to 1 as exp(−a). The copy
 # is missed by z |h̃ − h| ≤ 2 exp(a_z) where |h| ≤ 1: a_z = −15 keeps six digits in a step. All
-# the same the state falls to 1/e of itself in about exp(−a_z) steps.
+# the same, if the candidate is 0, the state falls to 1/e of itself in about exp(−a_z) steps.
 
 # %%
 prove_equal("sigmoid(a)", "exp(a) * sigmoid(-a)").require()
@@ -124,13 +124,13 @@ Part(
     source="Chung et al. 2014; Cho et al. 2014",
     items=(
         ("With the gates given from outside:", latex_cell(given)),
-        ("z = 1 and r = 1, the simple recurrent network:", rnn[0]),
-        ("z = 1 and r = 0, a layer without memory:", layer[0]),
+        (prose("$z = 1$ and $r = 1$, the simple recurrent network:"), rnn[0]),
+        (prose("$z = 1$ and $r = 0$, a layer without memory:"), layer[0]),
         (
-            "r = 0 and any z: the candidate ignores the past, the state keeps it by the skip.",
+            prose("$r = 0$ and any $z$: the candidate ignores the past, the skip keeps it."),
             leak[0],
         ),
-        ("z = 0, a copy:", r"h_{t} = h_{t-1}"),
+        (prose("$z = 0$, a copy:"), r"h_{t} = h_{t-1}"),
         (
             "The ends are limits, met as fast as the exponential:",
             r"\sigma(a) = \exp(a) \odot \sigma(-a)",

@@ -15,7 +15,7 @@ from fractions import Fraction
 
 from gru_sym import Cell, cells, prove_equal, prove_equivalent
 from gru_sym.latex import latex_cell
-from gru_sym.latex.gallery import Part
+from gru_sym.latex.gallery import Part, prose
 
 # %% [markdown]
 # ## MGU: one gate for both
@@ -106,14 +106,22 @@ Part(
     source="Zhou et al. 2016, arXiv:1603.09420; Feng et al. 2024, arXiv:2410.01201",
     items=(
         ("The MGU: both gates have the same parameters.", latex_cell(cells.mgu)),
-        ("The GRU without U_z and U_h, where the reset gate is of no use:", latex_cell(first)),
         (
-            "The minGRU has no hyperbolic tangent, and leaves the interval from −1 to 1, in which "
-            "a GRU stays:",
+            prose("The GRU at $U_{z} = U_{h} = 0$, where the reset gate is of no use:"),
+            latex_cell(first),
+        ),
+        (
+            prose(
+                "The minGRU has no hyperbolic tangent, and leaves the interval from $-1$ to $1$, "
+                "in which a GRU stays:"
+            ),
             latex_cell(cells.mingru),
         ),
         (
-            "With its state and its candidate scaled by ε the former is, exactly, the latter with",
+            prose(
+                r"With its state and its candidate scaled by $\varepsilon$ the former is, exactly, "
+                "the latter with"
+            ),
             r"\tilde{h}_{t} = \frac{1}{\varepsilon}\tanh(\varepsilon\,a_{t}), \qquad "
             r"a_{t} = W_{h}\,x_{t} + b_{h}, \qquad "
             r"\lVert \tilde{h}_{t} - a_{t}\rVert_{\infty} \le "

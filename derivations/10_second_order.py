@@ -11,9 +11,9 @@
 # %%
 import numpy as np
 
-from gru_sym import Cell, cells, compile, hvp, jvp, prove_equal, prove_vjp, vjp
+from gru_sym import Cell, cells, check, compile, hvp, jvp, prove_vjp
 from gru_sym.latex import latex_derivation
-from gru_sym.latex.gallery import Part
+from gru_sym.latex.gallery import Part, prose
 
 cell = cells.gru
 
@@ -21,16 +21,11 @@ cell = cells.gru
 # ## Forward over reverse
 #
 # Each line of backprop is differentiated in the direction v: `U_h_bar_dot` is the rate at which the
-# gradient of U_h changes. The rows of these lines together are H v.
+# gradient of U_h changes. With `h_next_bar_dot` = 0, for g is given, these rates together are H v.
 
 # %%
 forward_over_reverse = hvp(cell)
-for d in forward_over_reverse.definitions[-5:]:
-    print(
-        d.name,
-        "=",
-        str(forward_over_reverse).split(f"\n{d.name} ", 1)[1].split("= ", 1)[1].split("\n")[0],
-    )
+print(*str(forward_over_reverse).splitlines()[-4:], sep="\n")
 
 # %% [markdown]
 # ## Reverse over forward
@@ -39,19 +34,13 @@ for d in forward_over_reverse.definitions[-5:]:
 # that carries v (here `v_h`, `v_x`, `v_W_z`, …), with two states, (h, v_h).
 
 # %%
-DOT = "_dot"
-first = jvp(cell)
-names = {v.name: f"v_{v.name.removesuffix(DOT)}" for v in first.variables if v.name.endswith(DOT)}
-lines = str(first.rename(names)).splitlines()
-moving = ", ".join(
-    f"v_{p.name}({', '.join('+'.join(dim) for dim in p.shape)})" for p in cell.params
-)
+DOT, BAR = "_dot", "_bar"
+forward = jvp(cell)
+moving = {v.name: f"v_{v.name.removesuffix(DOT)}" for v in forward.variables if DOT in v.name}
+carried = ", ".join(f"v_{p.name}({', '.join(dim for (dim,) in p.shape)})" for p in cell.params)
+lines = [line for line in str(forward.rename(moving)).splitlines() if line.startswith("v_")]
 tangent = Cell.parse(
-    "\n".join(
-        [f"# params: {moving}", "# output: h", cell.equations]
-        + [line for line in lines if line.startswith("v_")]
-    ),
-    name="tangent",
+    "\n".join([f"# params: {carried}", "# output: h", cell.equations, *lines]), name="tangent"
 )
 print(tangent)
 
@@ -61,32 +50,35 @@ print(tangent)
 
 # %%
 print(prove_vjp(tangent).require().claim)
-reverse_over_forward = vjp(tangent)
 
 # %% [markdown]
 # ## The two are equal, line by line, for all sizes
 #
-# The lines of the second are given names of their own and set below those of the first.
+# So the lines of H v are to be a derivation of Hᵀ v. In the names of the tangent cell the rate of
+# change of `U_h_bar` is its `U_h_bar`, and `U_h_bar` what arrives at v_U_h: `v_U_h_bar`. (Between
+# `z_bar` and `a_z_bar` the two ways part: there the rates are abbreviations, such as `z_rate`.)
 
 # %%
-renamed = {"v_h_next_bar": "h_next_bar", "h_next_bar": "h_next_bar_dot"}
-for v in reverse_over_forward.variables:
-    if v.name in {d.name for d in reverse_over_forward} and v.name not in {
-        d.name for d in cell.program
-    }:
-        renamed[v.name] = f"{v.name}_again"
-    elif v.name.startswith("v_") and v.name not in renamed:
-        renamed[v.name] = f"{v.name.removeprefix('v_')}{DOT}"
-again = reverse_over_forward.rename(renamed)
-known = {d.var for d in forward_over_reverse}
-together = [*forward_over_reverse, *(d for d in again if d.var not in known)]
-for v in (*cell.params, *cell.inputs, *cell.states):
-    one = forward_over_reverse.variable(f"{v.name}_bar_dot")
-    other = again.variable(f"{v.name}_bar_again")
-    assert prove_equal(one, other, together).require().claim
-print(
-    "equal in", len(forward_over_reverse.outputs), "blocks: H v = Hᵀ v for every v, H is symmetric"
+met = {str(v.name) for v in (*forward_over_reverse.outputs, *forward_over_reverse.inputs)}
+
+
+def in_tangent(name: str) -> str:
+    """What a variable of H v is called in the backprop of the tangent cell."""
+    if name.endswith(BAR + DOT):
+        own = name.startswith("a_") or name in met
+        return name.removesuffix(DOT) if own else name.replace(BAR + DOT, "_rate")
+    return f"v_{name.removesuffix(DOT)}" if name.endswith((BAR, DOT)) else name
+
+
+translated = forward_over_reverse.rename(
+    {v.name: in_tangent(v.name) for v in forward_over_reverse.variables}
 )
+report = check(tangent, str(translated))
+assert {line.verdict for line in report.lines} == {"right", "abbreviation"}, report
+right = {line.name for line in report.lines if line.verdict == "right"}
+assert right >= {v.name.removesuffix(DOT) for v in forward_over_reverse.outputs}
+assert all(name.startswith("v_") for name in report.missing)  # the gradient itself, met on the way
+print(len(forward_over_reverse.outputs), "blocks: H v = Hᵀ v for every v, so that H is symmetric")
 
 # %% [markdown]
 # ## In numbers
@@ -122,8 +114,8 @@ def gradient(at: dict) -> dict:
 Hv, Hu = hessian_times(v), hessian_times(u)
 step = gradient({name: theta[name] + 1e-20j * v[name] for name in shapes})
 for name in shapes:
-    right = step[name].imag / 1e-20
-    assert np.linalg.norm(Hv[name] - right) < 1e-13 * np.linalg.norm(right), name
+    expected = step[name].imag / 1e-20
+    assert np.linalg.norm(Hv[name] - expected) < 1e-13 * np.linalg.norm(expected), name
 uHv, vHu = (sum(np.vdot(a[name], b[name]) for name in shapes) for a, b in ((u, Hv), (v, Hu)))
 print(f"⟨u, Hv⟩ = {uHv:.15f}\n⟨v, Hu⟩ = {vHu:.15f}")
 assert abs(uHv - vHu) < 1e-13 * abs(uHv)
@@ -143,6 +135,6 @@ Part(
             "in the direction of the tangent.",
             latex_derivation(cells.rnn, "hvp"),
         ),
-        ("For the GRU:", latex_derivation(cells.gru, "hvp", ["U_h"])),
+        (prose("For $U_{h}$ of the GRU:"), latex_derivation(cells.gru, "hvp", ["U_h"])),
     ),
 ).write()

@@ -32,9 +32,10 @@ def documents(names: Sequence[str] = ()) -> list[Path]:
     chosen: set[Path] = set()
     for name in names:
         stem = Path(name).name.removesuffix(".py")
-        # 1 is a number, and 01 the beginning of a name.
-        found = {path for path in every if path.stem.startswith(stem)} if stem else set()
-        found |= {path for path in every if path.stem.lstrip("0").startswith(f"{stem}_")}
+        if stem.isdecimal():  # 1 is 01, and not 10
+            found = {path for path in every if re.match(f"0*{int(stem)}_", path.stem)}
+        else:
+            found = {path for path in every if stem and path.stem.startswith(stem)}
         if not found:
             known = ", ".join(path.stem for path in every)
             raise ValueError(f"there is no document {name!r}; there are {known}")
@@ -71,15 +72,15 @@ def run(document: Path, folder: Path) -> tuple[float, str]:
     except subprocess.TimeoutExpired:
         return time.perf_counter() - began, f"it was not done after {LONGEST} s"
     seconds = time.perf_counter() - began
-    return seconds, (done.stderr.strip() or f"exit status {done.returncode}") * bool(
-        done.returncode
-    )
+    if done.returncode == 0:
+        return seconds, ""
+    return seconds, done.stderr.strip() or f"exit status {done.returncode}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what the command line asks for; the exit status."""
     parser = argparse.ArgumentParser(
-        prog="python -m derivations", description=__doc__.split("\n")[0]
+        prog="python -m derivations", description=(__doc__ or "").split("\n")[0]
     )
     parser.add_argument("-o", "--out", type=Path, metavar="FOLDER", help="the gallery's folder")
     parser.add_argument(
@@ -93,12 +94,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     folder = (given.out or gallery_folder()).resolve()
     failed = 0
     for document in chosen:
-        seconds, error = run(document, folder)
-        failed += bool(error)
-        state = "FAILED" if error else "ok"
+        seconds, reason = run(document, folder)
+        failed += bool(reason)
+        state = "FAILED" if reason else "ok"
         print(f"{document.stem:<22} {state:<6} {seconds:5.1f} s  {claim_of(document)}", flush=True)
-        if error:
-            print("\n".join(f"    {line}" for line in error.splitlines()), flush=True)
+        if reason:
+            print("\n".join(f"    {line}" for line in reason.splitlines()), flush=True)
     print(f"{len(chosen) - failed} of {len(chosen)} documents went through")
     try:
         print(f"{write_index(folder)}: typeset it with pdflatex, twice")

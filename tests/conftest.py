@@ -62,7 +62,7 @@ CONTROL_WORDS = frozenset(
         bar overline dot tilde widetilde hat widehat prime mathrm mathbf text operatorname
         textbackslash textasciitilde textasciicircum frac sqrt sum tanh exp log sin cos partial
         top odot circ cdot to ldots colon quad left right Bigl Bigr begin end
-        prod le infty lVert rVert mathbb in times det rho
+        prod le infty lVert rVert mathbb in times det rho cdots tfrac
         """,
     )
 )

@@ -25,6 +25,7 @@ from gru_sym.latex.blocks import (
     Table,
 )
 from gru_sym.latex.graph import Curve, Drawing, Label, Node
+from gru_sym.latex.html import plain
 
 HOSTILE = r"</script>\write18{touch owned}<img src=x onerror=alert(1)>$x$ & 50 % #1 _a_ ^^M `b` ~{}"
 """A name that does something wherever it is not escaped."""
@@ -127,6 +128,27 @@ def formulas_of(document: Document) -> list[str]:
             case Listing():
                 pass
     return found
+
+
+def section_of(document: Document, title: str) -> tuple[list[str], list[str]]:
+    """The displayed formulas of a section, without their rows' ends, and all that it says."""
+    (section,) = (each for each in document.sections if each.title.startswith(title))
+    shown: list[str] = []
+    said: list[str] = []
+    for block in section.blocks:
+        match block:
+            case Formula():
+                shown.append(" ".join(block.latex.split("\n")[1:-1]).replace(r" \\", ""))
+                said.append(plain(block.reason))
+            case Paragraph() | Status():
+                said.append(plain(block.spans))
+            case Items():
+                said += [plain(item) for item in block.items]
+            case Table():
+                said += [" | ".join(map(plain, row)) for row in block.rows]
+            case Figure():
+                said.append(plain(block.caption))
+    return shown, said
 
 
 def browse(page: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":

@@ -1,18 +1,25 @@
-"""Every document in derivations/ runs, is short, and stands on the public API alone."""
+"""Every document in derivations/ runs, is short, stands on the public API alone, and can fail."""
 
 import ast
 import os
+import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-FOLDER = Path(__file__).parents[1] / "derivations"
+from gru_sym.latex.gallery import write_index
+from gru_sym.latex.pdf import compile_pdf, overfull
+from tests.latex_tools import tex
+
+ROOT = Path(__file__).parents[1]
+FOLDER = ROOT / "derivations"
+GOLDEN = Path(__file__).parent / "golden" / "derivations"
 LONGEST = 150
-documents = pytest.mark.parametrize(
-    "document", sorted(FOLDER.glob("*.py")), ids=lambda path: path.stem
-)
+DOCUMENTS = sorted(path for path in FOLDER.glob("*.py") if not path.stem.startswith("_"))
+documents = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.stem)
 
 
 def is_private(path: str) -> bool:
@@ -34,26 +41,58 @@ def private_names(source: str) -> list[str]:
     return found
 
 
-@documents
-def test_document_runs(document: Path, tmp_path: Path) -> None:
-    run = subprocess.run(
-        [sys.executable, "-W", "error", str(document)],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+def python(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    paths = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=cwd,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8", "PYTHONPATH": paths, **environment},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         encoding="utf-8",
-        timeout=120,
+        timeout=300,
         check=False,
     )
+
+
+def read(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+@documents
+def test_document_runs(document: Path, tmp_path: Path, golden: Callable[[str, str], None]) -> None:
+    """It goes through without a warning, and what it writes is what is expected, and no more."""
+    shown = tmp_path / "shown"
+    run = python("-W", "error", str(document), cwd=tmp_path, GRU_SYM_GALLERY=str(shown))
     assert run.returncode == 0, run.stdout + run.stderr
+    assert list(tmp_path.iterdir()) == [shown]
+    written = sorted(path.name for path in shown.iterdir())
+    assert f"{document.stem}.tex" in written
+    for name in written:
+        assert name in {f"{document.stem}.tex", f"{document.stem}.md"}
+        golden(f"derivations/{name}", read(shown / name))
 
 
 @documents
 def test_document_is_short_and_public(document: Path) -> None:
-    source = document.read_text(encoding="utf-8")
+    source = read(document)
     assert len(source.splitlines()) <= LONGEST
     assert private_names(source) == []
+
+
+@documents
+def test_document_says_what_it_shows(document: Path) -> None:
+    """A title, a claim, what is assumed, a source; and steps with prose between."""
+    cells = re.split(r"^# %%", read(document), flags=re.MULTILINE)
+    assert cells[0] == ""
+    assert cells[1].startswith(" [markdown]\n# # ")
+    for heading in ("Claim", "Assumed", "Source"):
+        assert re.search(rf"^# \*\*{heading}s?\.\*\* \w", cells[1], re.MULTILINE), heading
+    prose = [cell for cell in cells[1:] if cell.startswith(" [markdown]")]
+    assert len(prose) >= 5
+    # The last two are what the site replaces by the formulas themselves.
+    assert cells[-2].strip() == "[markdown]\n# ## For the gallery"
+    assert re.search(r"^(Part|write_page)\(", cells[-1], re.MULTILINE)
 
 
 @pytest.mark.parametrize(
@@ -63,3 +102,156 @@ def test_document_is_short_and_public(document: Path) -> None:
 def test_private_names_are_seen(source: str) -> None:
     assert len(private_names(source)) == 1
     assert private_names("from __future__ import annotations\nimport gru_sym\ngru_sym.cell") == []
+
+
+WRONG = [
+    # A gate's slope, the sign of the candidate, the transpose, what U_h saw, a missing line.
+    ("01_gru_by_hand", "z_bar * z * (1 - z)", "z_bar * (1 - z)"),
+    ("01_gru_by_hand", "h_next_bar * (h_tilde - h)", "h_next_bar * (h - h_tilde)"),
+    ("01_gru_by_hand", "U_h.T @ a_h_tilde_bar\n", "U_h @ a_h_tilde_bar\n"),
+    ("01_gru_by_hand", "outer(a_h_tilde_bar, r * h)", "outer(a_h_tilde_bar, h)"),
+    ("01_gru_by_hand", "b_r_bar = a_r_bar\n", ""),
+    ("02_bptt", "+ outer(a_h_1_bar, h)", "+ outer(a_h_1_bar, h_1)"),
+    ("02_bptt", "(J.T for J in steps[: t + 1])", "(J.T for J in steps[:t])"),
+    ("03_jacobian_by_path", "skip      = (1 - z)", "skip      = z"),
+    ("03_jacobian_by_path", '("skip", "h_tilde", "r")', '("skip", "z", "h_tilde", "r")'),
+    ("04_conventions", '("W_z", "U_z", "b_z")', '("W_z", "U_z")'),
+    ("04_conventions", "[U_{gate}, W_{gate}]", "[W_{gate}, U_{gate}]"),
+    ("04_conventions", "r * (W_hn @ h + b_hn)", "r * (W_hn @ h) + b_hn"),
+    ("04_conventions", '"r * (U_h @ h)").verdict', '"U_h @ (r * h)").verdict'),
+    ("05_side_by_side", "c_bar      = c_next_bar * f", "c_bar      = c_next_bar * i"),
+    ("06_counts", "cells.lstm: 4", "cells.lstm: 3"),
+    ("07_what_the_sum_does", '(z - 1 / 2)**2").require', '(z - 1 / 3)**2").require'),
+    ("07_what_the_sum_does", "(h_tilde - h) * z * (1 - z)", "(h_tilde - h) * z"),
+    ("07_what_the_sum_does", "np.diag(z) @ (M - one)", "(M - one)"),
+    ("08_gates_at_the_ends", 'at("z = 1\\nr = 0", memoryless)', 'at("z = 1\\nr = 1", memoryless)'),
+    ("08_gates_at_the_ends", "exp(-a) * sigmoid(a)", "exp(a) * sigmoid(a)"),
+    ("09_smaller_cells", 'for gate in "zr" for', 'for gate in "z" for'),
+    ("09_smaller_cells", "tanh({epsilon} * a) / {epsilon}", "tanh({epsilon} * a)"),
+    ("10_second_order", 'own = name.startswith("a_")', 'own = name.startswith("z_")'),
+    ("10_second_order", "vdot(a[name], b[name])", "vdot(a[name], a[name])"),
+    ("claims_equations", "(own == 3 * rnn, count(", "(own == 4 * rnn, count("),
+    ("claims_equations", "(prove_equivalent(alone, layer", "(prove_equivalent(whole, layer"),
+    ("claims_equations", 'for name in ("W_z", "U_z", "b_z")', 'for name in ("W_z", "U_z")'),
+    ("claims_memory", "U_g @ (o * c)", "U_g @ (f * c)"),
+    ("claims_memory", 'skip == ["1 - z"]', 'skip == ["z"]'),
+    ("claims_memory", "c_next = f * c + (1 - f) * g", "c_next = f * c + f * g"),
+]
+"""A document, what stands in it, and what would be wrong there."""
+
+
+@pytest.mark.parametrize(("name", "right", "wrong"), WRONG)
+def test_a_wrong_document_fails(name: str, right: str, wrong: str, tmp_path: Path) -> None:
+    """It raises, and nothing of it gets into the gallery."""
+    source = read(FOLDER / f"{name}.py")
+    assert right in source
+    document = tmp_path / f"{name}.py"
+    document.write_text(source.replace(right, wrong), encoding="utf-8")
+    shown = tmp_path / "shown"
+    run = python("-W", "error", str(document), cwd=tmp_path, GRU_SYM_GALLERY=str(shown))
+    assert run.returncode == 1
+    assert re.search(r"^(AssertionError|gru_sym\.\S+Error)", run.stderr, re.MULTILINE), run.stderr
+    assert not shown.exists()
+
+
+def test_an_open_claim_is_neither_passed_nor_hidden() -> None:
+    table = read(GOLDEN / "claims_memory.md")
+    (row,) = [line for line in table.splitlines() if "**open**" in line]
+    assert "ot measured yet" in row
+
+
+# -- python -m derivations -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder of two documents, one of which fails, with a __main__ of their own."""
+    place = tmp_path / "derivations"
+    place.mkdir()
+    (place / "__main__.py").write_text(read(FOLDER / "__main__.py"), encoding="utf-8")
+    part = (
+        "# # A\n#\n# **Claim.** It is\n# so.\n#\nfrom gru_sym.latex.gallery import Part\n"
+        "Part('{}', 'A', claim='c', source='s', items=()).write()\n"
+    )
+    (place / "01_good.py").write_text(part.format("01_good"), encoding="utf-8")
+    (place / "02_bad.py").write_text("raise SystemExit('it is not so')\n", encoding="utf-8")
+    return place
+
+
+def test_one_document_by_its_name(tmp_path: Path) -> None:
+    for name in ("08", "8", "08_gates_at_the_ends.py", "derivations/08_gates_at_the_ends.py"):
+        run = python("-m", "derivations", "-o", "out", name, cwd=tmp_path)
+        assert run.returncode == 0, run.stdout + run.stderr
+        line, ending, index = run.stdout.splitlines()
+        assert re.fullmatch(r"08_gates_at_the_ends +ok +\d+\.\d s  With its gates at .*\.", line)
+        assert ending == "1 of 1 documents went through"
+        assert index.startswith(str(tmp_path / "out" / "index.tex"))
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "08_gates_at_the_ends.tex",
+        "index.tex",
+    ]
+
+
+def test_a_number_is_one_document(folder: Path, tmp_path: Path) -> None:
+    (folder / "10_tenth.py").write_bytes((folder / "02_bad.py").read_bytes())
+    run = python(str(folder), "-o", str(tmp_path / "out"), "1", cwd=tmp_path)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "1 of 1 documents went through" in run.stdout
+
+
+@pytest.mark.parametrize("name", ["11_unknown", "11", "gates", "", "_", "__main__"])
+def test_unknown_name(name: str, tmp_path: Path) -> None:
+    run = python("-m", "derivations", "-o", "out", name, cwd=tmp_path)
+    assert run.returncode == 2
+    assert f"there is no document {name!r}; there are 01_gru_by_hand, " in run.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_failing_document(folder: Path, tmp_path: Path) -> None:
+    """The others go on, the error is shown, and what was written before is gone."""
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "02_bad.tex").write_text("from an earlier run", encoding="utf-8")
+    run = python(str(folder), "-o", str(out), cwd=tmp_path)
+    assert run.returncode == 1
+    assert re.search(r"^01_good +ok +\d+\.\d s  It is so\.$", run.stdout, re.MULTILINE)
+    assert re.search(r"^02_bad +FAILED .* no claim\n    it is not so$", run.stdout, re.MULTILINE)
+    assert "1 of 2 documents went through" in run.stdout
+    assert sorted(path.name for path in out.iterdir()) == ["01_good.tex", "index.tex"]
+
+
+def test_nothing_shown(folder: Path, tmp_path: Path) -> None:
+    run = python(str(folder), "02", cwd=tmp_path, GRU_SYM_GALLERY=str(tmp_path / "out"))
+    assert run.returncode == 1
+    assert "0 of 1 documents went through" in run.stdout
+    assert "there is no part of a gallery in" in run.stderr
+
+
+# -- as a PDF --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def gallery(tmp_path: Path) -> Path:
+    """What all documents have shown: :func:`test_document_runs` holds that it is this."""
+    for path in GOLDEN.glob("*.tex"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    return tmp_path
+
+
+def test_golden_files_are_those_of_the_documents() -> None:
+    assert {path.stem for path in GOLDEN.iterdir()} == {path.stem for path in DOCUMENTS}
+
+
+def test_the_gallery_compiles(gallery: Path) -> None:
+    tex()
+    made = compile_pdf(read(write_index(gallery)))
+    assert overfull(made.log) == []
+    assert "undefined" not in made.log
+
+
+def test_parts_need_amsmath_alone(gallery: Path) -> None:
+    """They are there to be pasted into another document."""
+    tex()
+    parts = "\n".join(read(path) for path in sorted(gallery.glob("*.tex")))
+    opening = "\\documentclass{article}\\usepackage{amsmath}\\begin{document}\n"
+    assert compile_pdf(f"{opening}{parts}\\end{{document}}\n").content.startswith(b"%PDF")

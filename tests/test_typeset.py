@@ -140,7 +140,7 @@ def test_long_products_break_before_a_factor() -> None:
 
 
 def test_fewest_parentheses_are_broken() -> None:
-    lines = lines_of("(" + " + ".join("abcdefghijklmnop") + ") * z + u * v", 60)
+    lines = lines_of("(" + " + ".join("abcdefghijklmnop") + ") * z + u * v", 66)
     assert lines[-1].startswith(r"&\quad + u")
     lines = lines_of("W @ (" + " + ".join("abcdefghij" * 4) + ")", 60)
     assert all(line.startswith(r"&\quad + ") for line in lines[1:])
@@ -155,14 +155,29 @@ def test_rows() -> None:
     assert shown.splitlines()[1:-1] == [r"x &= 1 \\", r"& then \\", r"&\quad + 1 && note"]
 
 
+def test_long_remarks_stand_below() -> None:
+    """All of them, where one is long."""
+    remark = r"\text{from here to there and on}"
+    shown = aligned([Row("x", "1", "short"), Row("", "+ a", remark), Row("", "+ b")])
+    assert shown.splitlines()[1:-1] == [
+        r"x &= 1 \\",
+        r"&\quad\quad short \\",
+        r"&\quad + a \\",
+        rf"&\quad\quad {remark} \\",
+        r"&\quad + b",
+    ]
+
+
 @pytest.mark.parametrize(
     ("latex", "letters"),
     [
-        (r"a + b", 4.2),
-        (r"\frac{a + b}{c}", 4.8),
-        (r"x_{t}^{2}", 1.7),
+        (r"a + b", 4.5),
+        (r"\frac{a + b}{c}", 5.1),
+        (r"x_{t}^{2}", 1.73),
+        (r"x_{t-1}", 3.409),
         (r"\bar{\tilde{h}}", 1.0),
-        (r"\operatorname{diag}(v)", 6.2),
+        (r"W_{z}\,x", 4.08),
+        (r"\operatorname{diag}(v)", 6.7),
     ],
 )
 def test_width(latex: str, letters: float) -> None:

@@ -144,7 +144,7 @@ class NormalForm:
             poly = term(tuple(temps))
             for (index, block), dim in zip(temps, shape, strict=True):
                 poly = self.ring.bind(poly, index, dim[block])
-            total = self.ring.add(total, poly)
+            accumulate(total, poly)
         return total
 
     # -- zero, and unfolding definitions -------------------------------------------------------
@@ -233,7 +233,7 @@ class NormalForm:
         ((target, indices, _),) = next(iter(self._entry(var, at)))[:1]
         total: Poly = {}
         for value, equal in self._slopes(poly, target, indices):
-            total = self.ring.add(total, self.ring.rename(value, equal))
+            accumulate(total, self.ring.rename(value, equal))
         return total
 
     def _slopes(

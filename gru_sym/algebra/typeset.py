@@ -40,7 +40,7 @@ _SUM, _SIGNED, _BIG, _HADAMARD, _BESIDE, _POWER, _ATOM = range(7)
 _FUNCTIONS = {"sigmoid": r"\sigma"} | {n: f"\\{n}" for n in ("tanh", "exp", "log", "sin", "cos")}
 _SCALAR_FUNCTIONS = frozenset({"sum", "mean", "logsumexp"})
 _SMALLEST_PLAIN = Fraction(1, 1000)
-_WIDTH = 80.0
+_WIDTH = 86.0
 
 Part = tuple[str, int]
 
@@ -83,15 +83,18 @@ def aligned(rows: Iterable[Row], wide: float = _WIDTH) -> str:
     """Rows one below the other, in an ``aligned`` environment.
 
     What is wider than ``wide`` letters is broken, where it can be: before a plus or a minus, or
-    else before a product, in as few parentheses as may be.
+    else before a product, in as few parentheses as may be. Where a remark is long, all
+    stand below their rows.
     """
     rows = list(rows)
     left = max((width(row.left) for row in rows if row.right), default=0.0)
     remark = max((width(row.remark) + 4 for row in rows if row.remark), default=0.0)
+    below = remark > _LONGEST_REMARK
+    remark = 0.0 if below else remark
     room = max(wide - left - remark - 3, _LEAST)
     found = []
     for row in rows:
-        note = f" && {row.remark}" if row.remark else ""
+        note = f" && {row.remark}" if row.remark and not below else ""
         if not row.right:
             found.append(f"& {row.left}{note}")
             continue
@@ -99,37 +102,48 @@ def aligned(rows: Iterable[Row], wide: float = _WIDTH) -> str:
         start = rf"{row.left} &{row.relation} {first}" if row.left else rf"&\quad {first}"
         found.append(start + note)
         found += [rf"&\quad {line}" for line in others]
+        found += [rf"&\quad\quad {row.remark}"] * bool(row.remark and below)
     body = " \\\\\n".join(found)
     return f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}"
 
 
 _LEAST = 24.0
+_LONGEST_REMARK = 24.0  # with the space before it
 _TOKEN = re.compile(r"\\[A-Za-z]+|\\.|.", re.DOTALL)
 _NOTHING = frozenset(
     (
         *("\\left", "\\right", "\\bar", "\\dot", "\\tilde", "\\hat", "\\mathrm", "\\mathbf"),
-        *("\\overline", "\\widetilde", "\\widehat", "\\text", "\\operatorname", "\\!"),
-        *("\\bigl", "\\bigr", "\\Bigl", "\\Bigr", *"{}_^&\n "),
+        *("\\overline", "\\widetilde", "\\widehat", "\\text", "\\!"),
+        *("\\bigl", "\\bigr", *"{}_^&\n "),
     )
 )
+_SIGNS = ("\\odot", "+", "-", "\\circ", "=", "\\to", "\\cdot", "\\le")
 _WIDE = {
-    **dict.fromkeys(("\\odot", "\\circ", "+", "-", "=", "\\to", "\\cdot", "\\le", "\\quad"), 2.2),
-    **dict.fromkeys(("\\tanh", "\\exp", "\\log", "\\sum", "\\prod"), 3.0),
-    **dict.fromkeys(("(", ")", "[", "]", ",", ":", "'", "\\,"), 0.6),
+    **dict.fromkeys("ABCDEFGHIJKLNOPQRSTUVXYZ", 1.5),
+    **{"M": 1.9, "W": 2.0, "m": 1.8, "w": 1.4, "t": 0.8, "i": 0.7, "j": 0.8, "l": 0.6},
+    **dict.fromkeys(_SIGNS[:3], 2.5),
+    **{"\\circ": 2.0, "=": 2.8, "\\to": 3.2, "\\cdot": 1.5, "\\le": 2.8, "\\quad": 2.0},
+    **dict.fromkeys(("\\tanh", "\\exp", "\\log", "\\sum", "\\prod"), 3.6),
+    **dict.fromkeys(("(", ")"), 0.8),
+    **dict.fromkeys(("[", "]", ":", "'"), 0.6),
+    **{",": 0.9, "\\,": 0.35, "\\infty": 2.0, "\\top": 1.5, "\\sqrt": 1.7, "\\sigma": 1.2},
+    **dict.fromkeys(("\\Bigl", "\\Bigr", "\\operatorname"), 0.4),
 }
-_SCRIPT = 0.7
+_SCRIPTED = {**dict.fromkeys(_SIGNS, 1.5), "\\cdot": 0.6, ",": 0.6}
+"""What has no space around it in a subscript."""
+_SCRIPT = 0.73
 
 
 def width(latex: str) -> float:
     """About how many letters wide a formula is."""
-    return _width(iter(_TOKEN.findall(latex)))
+    return _width(iter(_TOKEN.findall(latex)), small=False)
 
 
-def _width(tokens: Iterator[str]) -> float:
+def _width(tokens: Iterator[str], *, small: bool) -> float:
     """The width of the tokens up to a brace that closes more than was opened."""
     total, script, above = 0.0, False, 0.0
     for token in tokens:
-        scale = _SCRIPT if script else 1.0
+        scale = _SCRIPT if script and not small else 1.0
         if token == "}":
             break
         if token in {"_", "^"}:
@@ -137,13 +151,16 @@ def _width(tokens: Iterator[str]) -> float:
             continue
         if token == "\\frac":
             next(tokens, None)
-            upper = _width(tokens)
+            upper = _width(tokens, small=small)
             next(tokens, None)
-            wide = max(upper, _width(tokens)) + 0.6
+            wide = max(upper, _width(tokens, small=small)) + 0.6
         elif token == "{":
-            wide = _width(tokens)
+            wide = _width(tokens, small=small or script)
+        elif token in _NOTHING:
+            wide = 0.0
         else:
-            wide = 0.0 if token in _NOTHING else _WIDE.get(token, 1.0)
+            known = _SCRIPTED if small or script else _WIDE
+            wide = known.get(token, _WIDE.get(token, 1.0))
         if script:
             # A subscript and a superscript stand one above the other.
             total += max(wide * scale - above, 0.0)

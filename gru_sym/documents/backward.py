@@ -10,10 +10,10 @@ from gru_sym.algebra.nodes import MatVec
 from gru_sym.algebra.program import Definition, Program
 from gru_sym.algebra.rules import Elementwise
 from gru_sym.algebra.symbols import partial
-from gru_sym.algebra.typeset import Row, parenthesised
+from gru_sym.algebra.typeset import Row, aligned, parenthesised, width
 from gru_sym.derive.local import Local
 from gru_sym.derive.vjp import cotangent_of, total_of
-from gru_sym.documents.context import Context, joined, prose
+from gru_sym.documents.context import WIDE, Context, joined, prose
 from gru_sym.documents.words import why_local, why_outer, why_transposed
 from gru_sym.latex.blocks import Block, Items, Math, Paragraph, Section, Spans
 
@@ -137,16 +137,23 @@ def delta_section(context: Context, pulled: Program) -> Section | None:
         return None
     kept = {*deltas, *(total_of(v) for v in context.cell.program.outputs)}
     rows = [_inlined(context, lines, v, kept) for v in deltas]
-    rows += [_inlined(context, lines, cotangent_of(s), kept) for s in context.cell.states]
-    cited = joined(context.ref(("bar", s)) for s in context.cell.states)
-    formula = context.formula(
-        ("delta",), rows, prose("The lines above, each put into the next, down to {}.", cited)
-    )
+    others = [v for v in map(cotangent_of, context.cell.states) if v not in deltas]
+    rows += [_inlined(context, lines, v, kept) for v in others]
     shown = joined(Math(context.printer.style.name_of(str(v.name))) for v in deltas)
     opening = prose(
         "What textbooks call δ are the cotangents of the arguments of the activations, {}. All "
         "other gradients follow from them and from what is given.",
         shown,
+    )
+    if max(map(width, aligned(rows, WIDE).splitlines())) > WIDE:
+        opening += (
+            " In this cell so much lies between one activation and the next that the lines above, "
+            "put into one another, are wider than a page: they are left as they are.",
+        )
+        return Section("The δ-form", (Paragraph(opening),))
+    cited = joined(context.ref(("bar", s)) for s in context.cell.states)
+    formula = context.formula(
+        ("delta",), rows, prose("The lines above, each put into the next, down to {}.", cited)
     )
     return Section("The δ-form", (Paragraph(opening), formula))
 

@@ -19,6 +19,9 @@ __all__ = ["product_section"]
 _ALL = r"\mathbf{s}"
 """All states of a cell that has several, together."""
 
+_MOST_PATHS = 16
+"""A block with more has a bound that nobody reads, and that is too long for KaTeX."""
+
 _AT_MOST_ONE = frozenset({"sigmoid", "tanh", "sin", "cos", "step"})
 
 
@@ -60,7 +63,14 @@ def product_section(context: Context, jacobian: Jacobian) -> Section:
         ),
     ]
     for key, paths in jacobian.blocks.items():
-        if paths:
+        if len(paths) > _MOST_PATHS:
+            text = (
+                f"The norm of the block in {{}} is at most the sum of the norms of its {len(paths)}"
+                " paths, each at most the product of the norms of its factors; the norm of a "
+                "diagonal matrix is its largest entry."
+            )
+            blocks.append(Paragraph(prose(text, context.ref(("block", key)))))
+        elif paths:
             blocks.append(_block_bound(context, key, paths))
     blocks += _meaning(context, jacobian)
     return Section("The product of Jacobians, and what bounds it", tuple(blocks))
@@ -167,7 +177,8 @@ def _at_most_one(values: dict[Var, sp.Expr], bounded: sp.Expr) -> Iterator[sp.Ex
 
 
 def _meaning(context: Context, jacobian: Jacobian) -> Iterator[Block]:
-    bounds = [context.ref(("bound", key)) for key, paths in jacobian.blocks.items() if paths]
+    bounded = [("bound", key) for key in jacobian.blocks if ("bound", key) in context.numbers]
+    bounds = [context.ref(about) for about in bounded]
     if len(jacobian.blocks) == 1 and bounds:
         yield Paragraph(
             prose(

@@ -1,18 +1,18 @@
 """What every part of a document needs: the cell, its printer, and the numbers of the formulas."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from gru_sym.algebra.expr import Var
 from gru_sym.algebra.expressions import Printer
 from gru_sym.algebra.typeset import Row, aligned
 from gru_sym.cells.equations import Cell
-from gru_sym.latex.blocks import Formula, Math, Ref, Span, Spans
+from gru_sym.latex.blocks import Formula, Math, Ref, Span, Spans, prose
 from gru_sym.latex.notation import Notation
 
 __all__ = ["WIDE", "Context", "joined", "prose"]
 
-WIDE = 74.0
+WIDE = 73.0
 """What fits beside a number on a page, in letters."""
 
 
@@ -58,25 +58,6 @@ class Context:
     def product(self) -> str:
         """The sign of the elementwise product."""
         return self.printer.style.product
-
-
-def prose(text: str, *spans: Span | Spans) -> Spans:
-    """A text with letters ``$t$`` as formulas, and spans in the places of its ``{}``, in order.
-
-    >>> prose("Entry $i$ of {} is a gate.", Math("z"))
-    ('Entry ', Math(latex='i'), ' of ', Math(latex='z'), ' is a gate.')
-    """
-    first, *pieces = text.split("{}")
-    found = [*_lettered(first)]
-    for span, piece in zip(spans, pieces, strict=True):
-        found += span if isinstance(span, tuple) else (span,)
-        found += _lettered(piece)
-    return tuple(each for each in found if each != "")
-
-
-def _lettered(text: str) -> Iterator[Span]:
-    for k, piece in enumerate(text.split("$")):
-        yield Math(piece) if k % 2 else piece
 
 
 def joined(items: Iterable[Spans | Span], last: str = " and ") -> Spans:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from gru_sym import __version__
 from gru_sym.cells.builtin import cell as builtin
@@ -157,9 +158,10 @@ def _in_its_form(cell: Cell, notation: Notation) -> tuple[Cell, list[Block]]:
 def _proofs(cell: Cell, of: str, paths: Jacobian | None) -> Iterator[tuple[str, Proof]]:
     """What a document says, and its proof; the words follow "that" and "whether"."""
     if of != "jvp":
-        yield "the gradients are right for all sizes and every sequence length", prove_vjp(cell)
+        words = "the gradients are right for all sizes and every sequence length"
+        yield words, _gradients_proof(cell)
     if of in {ALL, "jacobian"} and paths is not None:
-        yield "the paths of the Jacobian add up to the gradient", prove_paths(paths)
+        yield "the paths of the Jacobian add up to the gradient", _paths_proof(cell)
     if of == "jvp":
         yield (
             "the tangents are right for all sizes",
@@ -168,6 +170,19 @@ def _proofs(cell: Cell, of: str, paths: Jacobian | None) -> Iterator[tuple[str, 
     if of == "hvp":
         proof = prove_tangents(cell.name, vjp(cell), hvp(cell))
         yield "the second-order lines are the derivatives of the gradients, for all sizes", proof
+
+
+# What takes longest, and is the same in every notation.
+
+
+@lru_cache(maxsize=64)
+def _gradients_proof(cell: Cell) -> Proof:
+    return prove_vjp(cell)
+
+
+@lru_cache(maxsize=64)
+def _paths_proof(cell: Cell) -> Proof:
+    return prove_paths(jacobian(cell))
 
 
 def _status(proofs: Sequence[tuple[str, Proof]]) -> Status:

@@ -4,6 +4,7 @@ Text is plain text: whoever writes a format escapes it. Formulas are LaTeX that 
 :mod:`~gru_sym.latex.printer`, and is put into a format as it is.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gru_sym.latex.graph import Drawing
@@ -24,6 +25,7 @@ __all__ = [
     "Spans",
     "Status",
     "Table",
+    "prose",
 ]
 
 
@@ -50,6 +52,32 @@ class Code:
 
 Span = str | Math | Ref | Code
 Spans = tuple[Span, ...]
+
+
+def prose(text: str, *spans: Span | Spans) -> Spans:
+    r"""A text with letters ``$t$`` as formulas, and spans in the places of its ``{}``, in order.
+
+    Args:
+        text: plain text; LaTeX between two ``$``. In LaTeX an empty pair of braces is ``{ }``.
+        spans: for each ``{}`` a span, or several.
+
+    Raises:
+        ValueError: there are more places than spans, or fewer.
+
+    >>> prose("Entry $i$ of {} is a gate.", Math("z"))
+    ('Entry ', Math(latex='i'), ' of ', Math(latex='z'), ' is a gate.')
+    """
+    first, *pieces = text.split("{}")
+    found = [*_lettered(first)]
+    for span, piece in zip(spans, pieces, strict=True):
+        found += span if isinstance(span, tuple) else (span,)
+        found += _lettered(piece)
+    return tuple(each for each in found if each != "")
+
+
+def _lettered(text: str) -> Iterator[Span]:
+    for k, piece in enumerate(text.split("$")):
+        yield Math(piece) if k % 2 else piece
 
 
 @dataclass(frozen=True, slots=True)

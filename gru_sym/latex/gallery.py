@@ -1,22 +1,28 @@
 r"""The gallery: what each document of ``derivations/`` has shown, as LaTeX to print or to paste.
 
 A document ends in a :class:`Part`, which is written to the folder that the environment variable
-``GRU_SYM_GALLERY`` names, or else to ``gallery/`` here. A part is a fragment that needs amsmath and
-nothing else; :func:`write_index` makes one article of all that are in a folder.
+``GRU_SYM_GALLERY`` names, or else to ``gallery/`` here. A part is a fragment whose formulas need
+amsmath and nothing else (words in other alphabets need what :mod:`~gru_sym.latex.escape` says);
+:func:`write_index` makes one article of all that are in a folder.
 
 >>> part = Part(
 ...     "00_sum",
 ...     "The sum",
 ...     claim="The next state lies between the state and the candidate.",
 ...     source="Chung et al. 2014",
-...     items=(("With s = 1 − z:", r"h_{t} = s_{t} \odot h_{t-1} + z_{t} \odot \tilde{h}_{t}"),),
+...     items=(
+...         (
+...             prose("With $s = 1 - z$, 100 % of it:"),
+...             r"h_{t} = s_{t} \odot h_{t-1} + z_{t} \odot \tilde{h}_{t}",
+...         ),
+...     ),
 ... )
 >>> print(part.tex)
 \subsection{The sum}
 \noindent\emph{The next state lies between the state and the candidate.}
 <BLANKLINE>
 \par\smallskip\noindent
-With s = 1 \ensuremath{-} z:
+With $s = 1 - z$, 100 \% of it:
 \[
 h_{t} = s_{t} \odot h_{t-1} + z_{t} \odot \tilde{h}_{t}
 \]
@@ -27,14 +33,27 @@ h_{t} = s_{t} \odot h_{t-1} + z_{t} \odot \tilde{h}_{t}
 
 import os
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from gru_sym.atomic import writing
 from gru_sym.errors import DataError
-from gru_sym.latex.blocks import Code, Math, Ref, Spans
+from gru_sym.latex.blocks import Code, Math, Ref, Span, Spans, prose
+from gru_sym.latex.escape import code_of, escaped
 
-__all__ = ["VARIABLE", "Part", "Words", "gallery_folder", "prose", "write_index", "write_page"]
+__all__ = [
+    "VARIABLE",
+    "Claim",
+    "Part",
+    "Words",
+    "gallery_folder",
+    "prose",
+    "table_of",
+    "write_index",
+    "write_page",
+]
 
 VARIABLE = "GRU_SYM_GALLERY"
 """The environment variable that names the gallery's folder."""
@@ -42,7 +61,7 @@ VARIABLE = "GRU_SYM_GALLERY"
 INDEX = "index.tex"
 
 Words = str | Spans
-"""Plain text, which is escaped; or such text and formulas (:class:`~.blocks.Math`) in turn."""
+"""Plain text, which is escaped; or, by :func:`~.blocks.prose`, such text and formulas in turn."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +73,8 @@ class Part:
         title: the heading.
         claim: what is shown, in a sentence.
         source: where the equations are from.
-        items: words, and the formula that they lead to: LaTeX for ``\[ … \]``, or nothing.
+        items: words, and the formula that they lead to: LaTeX for ``\[ … \]``, or nothing. It
+            is put there as it is.
 
     Raises:
         DataError: the name is no plain file name.
@@ -77,17 +97,17 @@ class Part:
     def tex(self) -> str:
         """The part as LaTeX."""
         lines = [
-            rf"\subsection{{{prose(self.title)}}}",
-            rf"\noindent\emph{{{prose(self.claim)}}}",
+            rf"\subsection{{{_tex(self.title)}}}",
+            rf"\noindent\emph{{{_tex(self.claim)}}}",
             "",
         ]
         for words, latex in self.items:
-            lines += [r"\par\smallskip\noindent", prose(words)]
+            lines += [r"\par\smallskip\noindent", _tex(words)]
             if latex:
                 lines += [r"\[", latex.strip(), r"\]"]
         lines += [
             r"\par\smallskip\noindent",
-            rf"{{\small Source: {prose(self.source)}. Document: \texttt{{{prose(self.name)}}}.}}",
+            rf"{{\small Source: {_tex(self.source)}. Document: \texttt{{{code_of(self.name)}}}.}}",
         ]
         return "\n".join(lines) + "\n"
 
@@ -98,6 +118,91 @@ class Part:
             DataError: it cannot be written.
         """
         return write_page(f"{self.name}.tex", self.tex, folder)
+
+
+class Judged(Protocol):
+    """An answer or a proof."""
+
+    @property
+    def verdict(self) -> str:
+        """``proved``, ``refuted`` or ``unproved``."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A sentence that people say, and what comes of it.
+
+    In its texts letters are formulas between two ``$``, as in :func:`~.blocks.prose`.
+
+    Attributes:
+        sentence: what they say.
+        said: what the sentence comes to: answers and proofs, or what holds of the equations.
+        evidence: what was found.
+        condition: under which it holds: "H and I are the same".
+        under: what the sentence comes to under that condition.
+
+    >>> Claim("A sum of gates is 1.", (False,), "In an LSTM i + f is not.").verdict
+    'false'
+    >>> Claim("Some units forget.", (), "Not measured yet.").verdict
+    'open'
+    """
+
+    sentence: str
+    said: tuple["Judged | bool", ...]
+    evidence: str
+    condition: str = ""
+    under: tuple["Judged | bool", ...] = ()
+
+    @property
+    def verdict(self) -> str:
+        """``proved``, ``false``, ``true if …`` or ``open``.
+
+        ``true if``: it is proved under the condition, and refuted without. What is neither proved
+        nor refuted is open, and so is a sentence with nothing behind it.
+        """
+        found = _verdicts(self.said)
+        if found == {"proved"}:
+            return "proved"
+        if "refuted" not in found:
+            return "open"
+        if self.condition and _verdicts(self.under) == {"proved"}:
+            return f"true if {self.condition}"
+        return "false"
+
+    @property
+    def item(self) -> tuple[Spans, str]:
+        """The claim as an item of a part."""
+        verdict = self.verdict[0].upper() + self.verdict[1:]
+        return prose(f"“{self.sentence}” {verdict}. {self.evidence}"), ""
+
+    def __str__(self) -> str:
+        shown = f"{self.sentence}\n    {self.verdict}\n    {self.evidence}"
+        return shown.replace("$", "")
+
+
+def _verdicts(answers: Iterable["Judged | bool"]) -> set[str]:
+    words = {True: "proved", False: "refuted"}
+    return {words[each] if isinstance(each, bool) else each.verdict for each in answers}
+
+
+def table_of(claims: Iterable[Claim]) -> str:
+    """Claims as a table in Markdown, a row each."""
+    rows = ["| claim | verdict | evidence |", "| --- | --- | --- |"]
+    for each in claims:
+        sentence, verdict, evidence = map(_markdown, (each.sentence, each.verdict, each.evidence))
+        rows.append(f"| {sentence} | **{verdict}** | {evidence} |")
+    return "\n".join(rows) + "\n"
+
+
+def _markdown(text: str) -> str:
+    """A text with formulas, for a cell of a table."""
+    spans = prose(" ".join(text.split()))
+    return "".join(
+        f"${span.latex.replace('|', chr(92) + 'vert ')}$"
+        if isinstance(span, Math)
+        else "".join(f"\\{c}" if c in "\\`*_{}[]<>#$|" else c for c in str(span))
+        for span in spans
+    )
 
 
 def gallery_folder() -> Path:
@@ -148,11 +253,10 @@ def write_index(folder: Path | None = None) -> Path:
 
 _OPENING = r"""% Each section was written by the document of derivations/ that it names.
 \documentclass[11pt,a4paper]{article}
-\usepackage{amsmath}
-\setlength{\textwidth}{160mm}
-\setlength{\textheight}{235mm}
-\setlength{\oddsidemargin}{-0.4mm}
-\setlength{\topmargin}{-10mm}
+\usepackage[T1]{fontenc}
+\usepackage{lmodern}
+\usepackage{amsmath,amssymb}
+\usepackage[margin=27mm]{geometry}
 \setlength{\emergencystretch}{2em}
 \setlength{\parskip}{2pt plus 1pt}
 \renewcommand{\thesubsection}{\arabic{subsection}}
@@ -168,66 +272,18 @@ is $\partial L/\partial v$, and $a_{z}$ is the argument of the activation that g
 \tableofcontents
 """
 
-_MARKS = {"\u0303": "tilde", "\u0304": "bar", "\u0302": "hat", "\u0307": "dot"}
-_MARKED = re.compile(f"([A-Za-z])([{''.join(_MARKS)}])")
 
-_LETTERS = {
-    **{c: f"\\{c}" for c in "{}$&%#_"},
-    **{"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"},
-    **{"<": r"\ensuremath{<}", ">": r"\ensuremath{>}", "|": r"\ensuremath{|}"},
-    **{"–": "--", "—": "---", "“": "``", "”": "''", "’": "'", "…": r"\ldots{}", "\u00a0": "~"},
-}
-_MATH = {
-    **{"σ": r"\sigma", "δ": r"\delta", "ε": r"\varepsilon", "ρ": r"\rho", "λ": r"\lambda"},
-    **{"θ": r"\theta", "φ": r"\varphi", "∂": r"\partial", "Σ": r"\Sigma", "∏": r"\prod"},
-    **{"⊙": r"\odot", "∘": r"\circ", "×": r"\times", "·": r"\cdot", "−": "-", "±": r"\pm"},
-    **{"≠": r"\ne", "≤": r"\le", "≥": r"\ge", "≈": r"\approx", "≡": r"\equiv", "∈": r"\in"},
-    **{"→": r"\to", "∞": r"\infty", "√": r"\surd", "‖": r"\Vert", "⟨": r"\langle"},
-    **{"⟩": r"\rangle", "ᵀ": r"{}^{\top}", "′": "{}'", "½": r"\tfrac{1}{2}", "¼": r"\tfrac{1}{4}"},
-    **{c: f"{{}}^{{{n}}}" for n, c in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")},
-    **{"⁻": "{}^{-}", "₀": "{}_{0}", "₁": "{}_{1}", "₂": "{}_{2}"},
-}
+def _tex(words: Words) -> str:
+    return "".join(map(_span, (words,) if isinstance(words, str) else words))
 
 
-def prose(words: Words) -> str:
-    r"""Words as LaTeX, each letter as it is meant; what is no letter of ours becomes ``?``.
-
-    >>> prose(("100 % of h̃, or ", Math(r"\bar{z}_{t}"), r" \input{x}"))
-    '100 \\% of \\ensuremath{\\tilde{h}}, or $\\bar{z}_{t}$ \\textbackslash{}input\\{x\\}'
-    """
-    if isinstance(words, str):
-        return _escaped(words)
-    return "".join(_span(span) for span in words)
-
-
-def _span(span: str | Math | Ref | Code) -> str:
+def _span(span: Span) -> str:
     match span:
         case Math(latex):
             return f"${latex}$"
         case Code(text):
-            return rf"\texttt{{{_escaped(text)}}}"
+            return rf"\texttt{{{code_of(text)}}}"
         case Ref(number):
             return f"({number})"
-        case _:
-            return _escaped(span)
-
-
-def _escaped(text: str) -> str:
-    pieces = _MARKED.split(text)
-    found = [_plain(pieces[0])]
-    for letter, mark, rest in zip(pieces[1::3], pieces[2::3], pieces[3::3], strict=True):
-        found += [rf"\ensuremath{{\{_MARKS[mark]}{{{letter}}}}}", _plain(rest)]
-    return "".join(found)
-
-
-def _plain(text: str) -> str:
-    return "".join(_letter(c) for c in " ".join(text.split("\n")))
-
-
-def _letter(c: str) -> str:
-    if c in _LETTERS:
-        return _LETTERS[c]
-    if c in _MATH:
-        return rf"\ensuremath{{{_MATH[c]}}}"
-    # Latin-1's letters are in every font that LaTeX starts with; others may be in none.
-    return c if c.isprintable() and (c.isascii() or "À" <= c <= "ÿ") else "?"
+        case str():
+            return escaped(span)

@@ -18,7 +18,7 @@ reads one of your own from a TOML file, such as::
     h_tilde = "\\hat{h}"
 
 >>> NOTATIONS["pytorch"].symbols
-(('h_tilde', 'n'),)
+(('h_tilde', 'n'), ('b_hn', 'b_{hn}'))
 """
 
 import re
@@ -106,7 +106,7 @@ _PROFILES = (
         input_matrix="W_{i<gate>}",
         state_matrix="W_{h<gate>}",
         bias="b_{i<gate>}",
-        symbols=(("h_tilde", "n"),),
+        symbols=(("h_tilde", "n"), ("b_hn", "b_{hn}")),
         remark="PyTorch keeps two biases for each gate; where only their sum counts, the one bias "
         "here is that sum.",
     ),
@@ -206,19 +206,28 @@ def _checked(path: Path, key: str, value: Any) -> str:
 # -- a symbol that a user writes ------------------------------------------------------------------
 
 _LONGEST = 60
-_ALLOWED = frozenset(
+_ALONE = frozenset(
     re.findall(
         "[A-Za-z]+",
         """
         alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi
         pi rho sigma tau upsilon phi varphi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma
-        Upsilon Phi Psi Omega hbar ell bar hat tilde check vec dot ddot breve overline widetilde
-        widehat underline mathbf mathrm mathit mathsf mathtt mathcal mathbb mathfrak boldsymbol text
-        operatorname prime star ast dagger circ bullet top perp ominus oplus
+        Upsilon Phi Psi Omega hbar ell prime star ast dagger circ bullet top perp ominus oplus
         """,
     )
 )
-_TOKEN = re.compile(r"\\([A-Za-z]+)|[A-Za-z0-9 ,.:;()'+\-*/<>|!\[\]]|([{}_^])")
+_BEFORE_A_BRACE = frozenset(
+    re.findall(
+        "[A-Za-z]+",
+        """
+        bar hat tilde check vec dot ddot breve overline widetilde widehat underline mathbf mathrm
+        mathit mathsf mathtt mathcal mathbb mathfrak boldsymbol text operatorname
+        """,
+    )
+)
+_ALLOWED = _ALONE | _BEFORE_A_BRACE
+_TEXT = re.compile(r"\\text *\{(?![A-Za-z0-9 ,.:;()+\-*/!\[\]]*\})")
+_TOKEN = re.compile(r"\\([A-Za-z]+)|[A-Za-z0-9 ,.:;()+\-*/<>|!\[\]]|([{}_^'])")
 
 
 def _latex(path: Path, name: str, value: Any) -> str:
@@ -238,6 +247,10 @@ def _latex(path: Path, name: str, value: Any) -> str:
 def _problem(value: str) -> str:
     if len(value) > _LONGEST:
         return f"is longer than {_LONGEST} characters"
+    if value.lstrip()[0] in "_^'":
+        return "begins with a subscript or a superscript"
+    if any(value.count(opens) != value.count(closes) for opens, closes in ("()", "[]")):
+        return "has a parenthesis without its other half"
     at, scripts = 0, [set[str]()]
     while at < len(value):
         found = _TOKEN.match(value, at)
@@ -246,7 +259,11 @@ def _problem(value: str) -> str:
         word, sign = found.groups()
         if word and word not in _ALLOWED:
             return f"has \\{word}, which a symbol cannot have"
+        if _TEXT.match(value, at):
+            return "has more than text in \\text{}"
         at = found.end()
+        if word in _BEFORE_A_BRACE and not value[at:].lstrip().startswith("{"):
+            return f"has \\{word} without a brace behind it"
         if sign == "{":
             scripts.append(set())
         elif sign == "}":
@@ -254,9 +271,10 @@ def _problem(value: str) -> str:
             if not scripts:
                 return "closes a brace that is not open"
         elif sign:
-            if sign in scripts[-1]:
-                return f"has two of {sign}"
-            scripts[-1].add(sign)
-            if at >= len(value) or value[at] in "}_^":
+            script = "^" if sign == "'" else sign
+            if script in scripts[-1]:
+                return f"has two of {script}"
+            scripts[-1].add(script)
+            if sign != "'" and (at >= len(value) or value[at] in "}_^'"):
                 return f"has nothing after {sign}"
     return "has a brace that is not closed" if len(scripts) != 1 else ""

@@ -87,6 +87,7 @@ _LISTING_WIDTH = 92  # letters of a listing's line
 _ROOM = 88.0  # letters of a table's line
 _GAP = 3.0  # of which so many are between two columns
 _LONG_ROWS = 16  # more rows than this may need a page break between them
+_TALL = 34.0  # or so many lines, where a fraction makes a row taller
 
 
 def tex_of(document: Document) -> str:
@@ -168,7 +169,7 @@ def _formula(formula: Formula) -> str:
     r"""A displayed formula; one of many rows can break between them, over two pages."""
     tag = "" if formula.number is None else rf"\tag{{{formula.number}}}"
     rows = _rows(formula.latex)
-    if len(rows) > _LONG_ROWS:
+    if len(rows) > _LONG_ROWS or sum(map(_lines, rows)) > _TALL:
         columns = max(row.count("&") for row in rows) // 2 + 1
         spaced = [re.sub(r"\s*&&\s*", r" &&\\qquad ", row) for row in rows]
         inside = " \\\\\n".join(spaced)
@@ -181,6 +182,11 @@ def _formula(formula: Formula) -> str:
     # No page ends between a formula and its reason.
     kept = f"\\begingroup\\postdisplaypenalty=10000\n{shown}\n\\endgroup"
     return f"{kept}\n\\reason{{{_spans(formula.reason)}}}"
+
+
+def _lines(row: str) -> float:
+    """About how many lines of text a row is tall."""
+    return 1 + 1.2 * (r"\frac" in row) + 1.2 * (r"\frac{\frac" in row)
 
 
 def _rows(latex: str) -> list[str]:
