@@ -21,7 +21,7 @@ _ESCAPED = str.maketrans(
         **{sign: f"\\{sign}" for sign in "_&%#{}"},
     }
 )
-_TO_KEEP = str.maketrans({" ": "\N{NO-BREAK SPACE}"})
+_PLAIN = str.maketrans({"✓": "+", "✗": "x", "·": "-", "−": "-", "…": "..."})
 
 
 def formulas_html(latex: str) -> str:
@@ -35,12 +35,13 @@ def text_html(text: str) -> str:
 
 
 def text_latex(text: str) -> str:
-    """Lines of text as LaTeX, one below the other; what begins a line with spaces keeps them."""
+    """Lines of text as LaTeX, one below the other; what is not ASCII is written in its letters."""
     lines = []
-    for line in text.splitlines() or [""]:
+    for line in text.translate(_PLAIN).splitlines() or [""]:
         words = line.lstrip(" ")
-        indent = line[: len(line) - len(words)].translate(_TO_KEEP)
-        lines.append(rf"\text{{{indent}{words.translate(_ESCAPED)}}}")
+        indent = r"\quad" * ((len(line) - len(words)) // 2)
+        plain = "".join(c if c.isascii() and c.isprintable() else "?" for c in words)
+        lines.append(rf"{indent}\text{{{plain.translate(_ESCAPED)}}}")
     body = " \\\\\n".join(lines)
     return f"$$\\begin{{array}}{{l}}\n{body}\n\\end{{array}}$$"
 

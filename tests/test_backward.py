@@ -47,7 +47,7 @@ def test_what_the_loss_does_not_see() -> None:
 
 def test_partial_needs_no_word_for_cotangents() -> None:
     _, said = section_of(document(cells.rnn, notation="concat"), CHAIN)
-    assert "Let L be the loss. Given is" in said[0]
+    assert "Let L be the loss. Given are" in said[0]
     assert "the cotangent" in section_of(document(cells.rnn), CHAIN)[1][0]
 
 

@@ -25,7 +25,7 @@ def test_a_sentence_for_each_path(name: str) -> None:
 
 def test_the_sentences_of_the_gru() -> None:
     said = said_of(cells.gru)
-    assert said[1] == "Chain rule, by path, from (9), (11), (13) and (14)."
+    assert said[1] == "Chain rule, by path, from (8), (9), (10), (11), (12), (13) and (14)."
     assert said[2:6] == [
         "Skip: unit i of h_{t-1} reaches unit i of h_{t} and no other, times 1 - z_{t}. It is "
         "closed where z_{t} = 1.",
@@ -37,7 +37,7 @@ def test_the_sentences_of_the_gru() -> None:
         r"U_{h} and U_{r}. It is closed where z_{t} = 0, \tilde{h}_{t}^{2} = 1, h_{t-1} = 0, "
         "r_{t} = 0 or r_{t} = 1.",
     ]
-    assert "a path is closed in the limit" in said[6]
+    assert "in the limit alone" in said[6]
 
 
 def test_paths_without_a_condition() -> None:

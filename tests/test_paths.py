@@ -28,7 +28,7 @@ def test_a_jacobian_prints_as_a_sum_of_named_paths() -> None:
         ("h_next = 2 * h", ["dh_next/dh = 2 * identity [skip]"]),
         ("h_next = W @ x", ["dh_next/dh = 0"]),
         ("h_next = U @ h", ["dh_next/dh = U [direct]"]),
-        ("h_next = mean(h) + W @ x", ["dh_next/dh = outer(1 / H, 1) [direct]"]),
+        ("h_next = mean(h) + W @ x", ["dh_next/dh = 1 / H * outer(1, 1) [direct]"]),
         (
             "h_next = sum(h) * h",
             ["dh_next/dh = sum(h) * identity [skip]", "+ outer(h, 1) [direct]"],

@@ -96,7 +96,7 @@ def test_any_safe_symbol_gives_formulas_that_katex_renders(
         for vectors in ("column", "row"):
             for of in ("vjp", "jvp", "jacobian", "bptt", "hvp"):
                 names = ("h", "x", "z", "h_tilde", "W_z", "U_h")
-                symbols = tuple((name, draw.choice(choices)) for name in names)
+                symbols = tuple(zip(names, draw.sample(choices, len(names)), strict=True))
                 own = Notation("own", cotangent=cotangent, vectors=vectors, symbols=symbols)
                 formulas.append(latex_derivation(cells.gru, of, (), own))
     for formula in formulas:

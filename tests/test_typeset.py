@@ -16,7 +16,7 @@ EXPRESSIONS = [
     ("sigmoid(W_z @ x + b_z)", r"\sigma(W_{z}\,x + b_{z})"),
     ("U_h @ (r * h)", r"U_{h}\,(r \odot h)"),
     ("r * (U_h @ h + b)", r"r \odot (U_{h}\,h + b)"),
-    ("h * (U_h.T @ a_bar)", r"h \odot U_{h}^{\top}\,\bar{a}"),
+    ("h * (U_h.T @ a_bar)", r"h \odot (U_{h}^{\top}\,\bar{a})"),
     ("(a * W) @ v", r"(a \odot W)\,v"),
     ("outer(a_bar * r, h)", r"(\bar{a} \odot r)\,h^{\top}"),
     ("outer(a_bar, r * h)", r"\bar{a}\,(r \odot h)^{\top}"),
@@ -115,7 +115,7 @@ def test_depth_meets_no_limit() -> None:
 def test_products_are_as_the_style_has_them() -> None:
     node = value("a * (b @ c) * W_z_bar")
     style = Style(Naming(cotangent="partial"), product=r"\circ")
-    assert typeset(node, style) == r"a \circ b\,c \circ \frac{\partial L}{\partial W_{z}}"
+    assert typeset(node, style) == r"a \circ (b\,c) \circ \frac{\partial L}{\partial W_{z}}"
     transposed = typeset(value("outer(z_bar, x_bar)"), style)
     assert transposed.endswith(r"\Bigl(\frac{\partial L}{\partial x}\Bigr)^{\top}")
 

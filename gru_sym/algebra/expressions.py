@@ -11,11 +11,11 @@ import sympy as sp
 from sympy.printing.latex import LatexPrinter
 
 from gru_sym.algebra import tree
-from gru_sym.algebra.expr import Dims, Node, Size, Var
+from gru_sym.algebra.expr import Dims, Node, Size, Var, shape_of
 from gru_sym.algebra.present import Equation, Presenter
 from gru_sym.algebra.rows import in_rows
 from gru_sym.algebra.rules import Elementwise
-from gru_sym.algebra.typeset import Row, Style, typeset
+from gru_sym.algebra.typeset import Row, Style, parenthesised, typeset
 
 __all__ = ["Printer"]
 
@@ -46,6 +46,10 @@ class Printer(LatexPrinter):
         """A definition as a line; ``left`` stands in the place of its variable's symbol."""
         shown = self.presenter.definition(d).value
         right = self.node(shown, matrix=len(d.var.shape) == 2)
+        if len(d.var.shape) == 1 and d.expr != 0 and not shape_of(d.expr):
+            # A number that stands for a vector of equal entries.
+            inner = parenthesised(right) if isinstance(shown, tree.Binary) else right
+            right = rf"{inner}\,\mathbf{{1}}" if d.expr != 1 else r"\mathbf{1}"
         return Row(left or self.style.name_of(str(d.var.name)), right)
 
     def node(self, node: tree.Node, *, matrix: bool = False) -> str:

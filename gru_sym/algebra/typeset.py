@@ -34,8 +34,9 @@ from gru_sym.algebra.tree import (
 
 __all__ = ["Row", "Style", "aligned", "parenthesised", "typeset", "width"]
 
-# What binds tighter has the larger number. _SIGNED starts with a minus; _BIG is a sum over t.
-_SUM, _SIGNED, _BIG, _HADAMARD, _BESIDE, _POWER, _ATOM = range(7)
+# What binds tighter has the larger number. _SIGNED starts with a minus; _BIG is a sum over t;
+# _APPLIED is a matrix times a vector, which stands in parentheses beside ⊙.
+_SUM, _SIGNED, _BIG, _APPLIED, _HADAMARD, _BESIDE, _POWER, _ATOM = range(8)
 
 _FUNCTIONS = {"sigmoid": r"\sigma"} | {n: f"\\{n}" for n in ("tanh", "exp", "log", "sin", "cos")}
 _SCALAR_FUNCTIONS = frozenset({"sum", "mean", "logsumexp"})
@@ -266,7 +267,7 @@ def _binary(node: Binary, parts: list[Part], product: str) -> Part:
             return fraction, _SIGNED if minus else _BESIDE
         case "@":
             first = _beside_matrix(node.left, left)
-            return rf"{first}\,{_beside_matrix(node.right, right)}", _BESIDE
+            return rf"{first}\,{_beside_matrix(node.right, right)}", _APPLIED
         case _:
             exponent = node.right
             above = right[0]
@@ -309,7 +310,7 @@ def _call(func: str, parts: list[Part]) -> Part:
             left = text if level >= _POWER else parenthesised(text)
             return rf"{left}\,{_base(parts[1])}^{{\top}}", _BESIDE
         case "sum_t":
-            return rf"\sum_{{t=1}}^{{T}} {_at_least(parts[0], _HADAMARD)}", _BIG
+            return rf"\sum_{{t=1}}^{{T}} {_at_least(parts[0], _APPLIED)}", _BIG
     word = "".join(c if c.isalnum() else r"\_" for c in func if c.isascii())
     name = _FUNCTIONS.get(func, rf"\operatorname{{{word}}}")
     return f"{name}{parenthesised(text)}", _ATOM

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain
 
 import sympy as sp
 
@@ -97,16 +98,18 @@ def terms_of(paths: Iterable[Path], presenter: Presenter) -> Iterator[Term]:
         negative = False
         kinds: list[str] = []
         contents: list[list[tree.Node]] = []
-        for factor in path.factors:
+        for factor in chain.from_iterable(map(_with_ones, path.factors)):
             minus, parts = _parts(factor, presenter)
             negative ^= minus
             scalar = factor.kind == "diag" and not shape_of(factor.expr)
-            if scalar and kinds and kinds[-1] in {"diag", "column", "scalar"}:
+            whole = bool(kinds) and contents[-1] != [_ONE]
+            if scalar and whole and kinds[-1] in {"diag", "column", "scalar"}:
                 contents[-1] += parts
             else:
                 kinds.append("scalar" if scalar else factor.kind)
                 contents.append(parts)
-        if kinds[:1] == ["scalar"] and kinds[1:2] in (["diag"], ["column"]):
+        ones = contents[1:2] == [[_ONE]]
+        if kinds[:1] == ["scalar"] and kinds[1:2] in (["diag"], ["column"]) and not ones:
             kinds, contents = kinds[1:], [contents[0] + contents[1], *contents[2:]]
         factors = (
             ShownFactor(kind, product(_without_ones(parts)))
@@ -117,6 +120,13 @@ def terms_of(paths: Iterable[Path], presenter: Presenter) -> Iterator[Term]:
 
 
 _ONE = tree.Number(Fraction(1))
+
+
+def _with_ones(factor: Factor) -> tuple[Factor, ...]:
+    """A column or a row of equal numbers as the number and the column or row of ones."""
+    if factor.kind in {"column", "row"} and factor.expr != 1 and not shape_of(factor.expr):
+        return Factor("diag", factor.parts), Factor(factor.kind, (sp.S.One,))
+    return (factor,)
 
 
 def _parts(factor: Factor, presenter: Presenter) -> tuple[bool, list[tree.Node]]:
@@ -177,13 +187,11 @@ def show_term(term: Term, is_array: bool = True) -> str:
     the first columns of the identity.
     """
     chain: list[tree.Node] = []
-    scalars: list[tree.Node] = []
-    factors = list(term.factors)
+    scalars = [factor.content for factor in term.factors if factor.kind == "scalar"]
+    factors = [factor for factor in term.factors if factor.kind != "scalar"]
     while factors:
         factor = factors.pop(0)
-        if factor.kind == "scalar":
-            scalars.append(factor.content)
-        elif factor.kind == "column" and factors and factors[0].kind == "row":
+        if factor.kind == "column" and factors and factors[0].kind == "row":
             chain.append(tree.Call("outer", (factor.content, factors.pop(0).content)))
         elif factor.kind in {"diag", "column", "row"}:
             chain.append(tree.Call(factor.kind, (factor.content,)))

@@ -9,7 +9,6 @@ from gru_sym.algebra.expr import Var, variables_of
 from gru_sym.algebra.nodes import MatVec
 from gru_sym.algebra.program import Definition, Program
 from gru_sym.algebra.rules import Elementwise
-from gru_sym.algebra.symbols import partial
 from gru_sym.algebra.typeset import Row, aligned, parenthesised, width
 from gru_sym.derive.local import Local
 from gru_sym.derive.vjp import cotangent_of, total_of
@@ -26,7 +25,7 @@ def chain_section(
     """A line for each cotangent of a definition, an input or a state, last definition first."""
     cell, lines = context.cell, pulled.as_mapping
     bars = {v: _bar(v, lines) for v in cell.program.variables}
-    blocks: list[Block] = [Paragraph(_opening(context))]
+    blocks: list[Block] = [Paragraph(_opening(context, bars))]
     if context.full:
         blocks.append(Paragraph(why_transposed(context)))
     order = [*reversed(cell.program.definitions)]
@@ -41,7 +40,7 @@ def _bar(var: Var, lines: Mapping[Var, sp.Expr]) -> Var:
     return total if total in lines else cotangent_of(var)
 
 
-def _opening(context: Context) -> Spans:
+def _opening(context: Context, bars: Mapping[Var, Var]) -> Spans:
     cell, name_of = context.cell, context.printer.style.name_of
     given = joined(Math(name_of(f"{v.name}_bar")) for v in cell.program.outputs)
     some = cell.program.definitions[0].var
@@ -53,12 +52,20 @@ def _opening(context: Context) -> Spans:
             context.symbol(some),
             context.symbol(some),
         )
+    totals = joined(Math(name_of(str(bar.name))) for v, bar in bars.items() if bar == total_of(v))
+    both: Spans = ()
+    if totals:
+        text = " Where an output is used by an equation, too, all that comes to it is {}."
+        both = prose(text, totals)
     return prose(
-        "{} Given is {}, from the loss and from later steps. The equations are taken in reverse "
-        "order, and each variable collects from all equations that use it: the transpose of the "
-        "local derivative, times the cotangent of what is defined there.",
+        "{} Given are the cotangents of the outputs, {}, by the loss and by later steps.{} The "
+        "equations are taken in reverse order, and each variable collects from all equations that "
+        "use it: the local derivative, "
+        "transposed, and the cotangent of what is defined there, multiplied. For a state this is "
+        "the share of one step; what the loss says of that state itself is added later.",
         means,
         given,
+        both,
     )
 
 
@@ -110,7 +117,7 @@ def _given(context: Context, var: Var, given: bool) -> list[str]:
 
 def _pulled(context: Context, local: Local, bars: Mapping[Var, Var]) -> str:
     name_of = context.printer.style.name_of
-    slope = partial(name_of(str(local.of.name)), name_of(str(local.by.name)))
+    slope = context.slope(local.of, local.by)
     bar = name_of(str(bars[local.of].name))
     turned = rf"{parenthesised(slope)}^{{\top}}"
     return rf"{bar}\,{turned}" if context.notation.in_rows else rf"{turned}\,{bar}"
@@ -193,8 +200,8 @@ def parameter_section(
     blocks: list[Block] = [
         Paragraph(
             (
-                "For one step. Over a sequence, and over a batch, the gradient of a parameter is "
-                "the sum of these.",
+                "The share of one step. Over a sequence, and over a batch, the gradient of a "
+                "parameter is the sum of these shares.",
             )
         )
     ]
@@ -216,7 +223,7 @@ def parameter_section(
         )
         blocks.append(context.formula(("bar", var), [context.printer.row(line)], reason))
         if context.full and uses:
-            blocks.append(Items(tuple(why_outer(context, var, *use) for use in shown)))
+            blocks.append(Items(tuple(why_outer(context, var, operand) for _, operand in shown)))
     return Section("The gradients of the parameters", tuple(blocks))
 
 

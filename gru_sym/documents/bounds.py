@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import sympy as sp
 
-from gru_sym.algebra.expr import Var
+from gru_sym.algebra.expr import Var, shape_of
 from gru_sym.algebra.rules import Elementwise
 from gru_sym.algebra.symbols import partial
 from gru_sym.algebra.typeset import Row
@@ -12,7 +12,7 @@ from gru_sym.derive.jacobian import Jacobian
 from gru_sym.derive.paths import Factor, Path
 from gru_sym.derive.products import block_head
 from gru_sym.documents.context import Context, joined, prose
-from gru_sym.latex.blocks import Block, Math, Paragraph, Section
+from gru_sym.latex.blocks import Block, Math, Paragraph, Section, Spans
 
 __all__ = ["product_section"]
 
@@ -89,8 +89,8 @@ def _block_bound(context: Context, key: tuple[Var, Var], paths: tuple[Path, ...]
     head = rf"\Bigl\lVert {block_head(key, context.printer)} \Bigr\rVert_{{2}}"
     rows = [Row(head, " + ".join(exact), relation=r"\le")]
     reason = prose(
-        "Triangle inequality over the paths in {}; the norm of a diagonal matrix is its largest "
-        "entry",
+        "Triangle inequality over the paths in {}; the norm of a diagonal matrix is the largest "
+        "absolute value of its entries",
         context.ref(("block", key)),
     )
     if coarse != exact:
@@ -99,13 +99,25 @@ def _block_bound(context: Context, key: tuple[Var, Var], paths: tuple[Path, ...]
         reason += (
             prose("; then the bounds of {}", context.ref(earlier[0]))
             if earlier
-            else prose(
-                "; then a sigmoid and a tanh are at most 1, {} is at most 1/4, and {} at most 1",
-                Math(r"\sigma\,(1 - \sigma)"),
-                Math(r"1 - \tanh^{2}"),
-            )
+            else prose("; then {}", _known(context))
         )
     return context.formula(("bound", key), rows, (*reason, "."))
+
+
+def _known(context: Context) -> Spans:
+    """What is known of the activations that this cell has."""
+    kinds = {
+        type(part).__name__ for d in context.cell.program for part in d.expr.atoms(Elementwise)
+    }
+    kinds |= {"step"} if "relu" in kinds else set()
+    words: list[Spans] = []
+    if "sigmoid" in kinds:
+        words.append(prose(r"$\sigma$ is at most 1 and $\sigma\,(1 - \sigma)$ at most 1/4"))
+    if "tanh" in kinds:
+        words.append(prose(r"$\tanh$ and $1 - \tanh^{2}$ are at most 1"))
+    for kind in sorted(kinds & {"sin", "cos", "step"}):
+        words.append((f"{kind} is at most 1",))
+    return joined(words)
 
 
 def _product_of_norms(context: Context, path: Path, *, known: bool) -> str:
@@ -124,11 +136,13 @@ def _product_of_norms(context: Context, path: Path, *, known: bool) -> str:
         if known:
             largest, rest = _without_bounded(context, rest)
             number *= largest
-        if rest == 1 and factor.kind in {"column", "row"}:
-            shown.append(r"\lVert \mathbf{1} \rVert_{2}")
-        elif rest != 1:
+        if rest != 1:
+            inner = context.printer.expression(rest)
             size = r"\infty" if factor.kind == "diag" else "2"
-            shown.append(rf"\lVert {context.printer.expression(rest)} \rVert_{{{size}}}")
+            flat = not shape_of(rest)
+            shown.append(rf"\left|{inner}\right|" if flat else rf"\lVert {inner} \rVert_{{{size}}}")
+        if factor.kind in {"column", "row"} and not shape_of(rest):
+            shown.append(r"\lVert \mathbf{1} \rVert_{2}")
     if number != 1 or not shown:
         shown.insert(0, context.printer.expression(number).replace(r"\frac", r"\tfrac"))
     return r"\,".join(shown)
@@ -179,12 +193,19 @@ def _at_most_one(values: dict[Var, sp.Expr], bounded: sp.Expr) -> Iterator[sp.Ex
 def _meaning(context: Context, jacobian: Jacobian) -> Iterator[Block]:
     bounded = [("bound", key) for key in jacobian.blocks if ("bound", key) in context.numbers]
     bounds = [context.ref(about) for about in bounded]
+    if len(jacobian.blocks) > 1 and len(bounds) == sum(map(bool, jacobian.blocks.values())):
+        yield Paragraph(
+            prose(
+                "The 2-norm of $J_{t}$ is at most that of the small matrix which has these bounds, "
+                "one for each block, as its entries."
+            )
+        )
     if len(jacobian.blocks) == 1 and bounds:
         yield Paragraph(
             prose(
-                "Where the right side of {} stays below some number $c < 1$, the gradient vanishes "
-                "at least as fast as $c^{T}$. Where it is above 1 the bound says nothing: neither "
-                "that the gradient explodes, nor that it lives on.",
+                "Where the first right side of {} stays below some number $c < 1$, the gradient "
+                "vanishes at least as fast as $c^{T}$. Where it is above 1 the bound says nothing: "
+                "neither that the gradient explodes, nor that it lives on.",
                 bounds[0],
             )
         )
@@ -206,5 +227,5 @@ def _meaning(context: Context, jacobian: Jacobian) -> Iterator[Block]:
         )
     if not kept:
         names = joined(context.symbol(v) for v in context.cell.states)
-        text = "No path leads from {} to itself past all matrices: there is no skip path."
+        text = "No path leads from {} to itself entry by entry: there is no skip path."
         yield Paragraph(prose(text, names))

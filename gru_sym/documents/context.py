@@ -54,6 +54,19 @@ class Context:
         """The symbol of a variable."""
         return Math(self.printer.style.name_of(str(var.name)))
 
+    def slope(self, of: Var, by: Var) -> str:
+        r"""The symbol of a local derivative, \partial z_t / \partial a_t.
+
+        That of a next state by a state is written \partial^{+}, the immediate derivative: without
+        the sign it stands for all ways from the one to the other (Pascanu et al. 2013).
+        """
+        name_of = self.printer.style.name_of
+        immediate = of in self.cell.nexts and by in self.cell.states
+        above = name_of(str(of.name))
+        below = name_of(str(by.name))
+        sign = "^{+}" if immediate else ""
+        return rf"\frac{{\partial{sign} {above}}}{{\partial {below}}}"
+
     @property
     def product(self) -> str:
         """The sign of the elementwise product."""

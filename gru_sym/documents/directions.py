@@ -1,9 +1,11 @@
 """Derivatives along a direction: the jvp, and the second order."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from gru_sym.algebra.expr import Var
-from gru_sym.derive.describe import arguments, sections, select
+from gru_sym.algebra.expressions import Printer
+from gru_sym.algebra.program import Definition
+from gru_sym.derive.describe import sections, select
 from gru_sym.derive.jvp import tangent_of
 from gru_sym.derive.local import Local
 from gru_sym.documents.context import Context, joined, prose
@@ -54,25 +56,29 @@ def hvp_section(context: Context) -> Section:
         Paragraph(
             (
                 "A Hessian times a vector is the derivative of the gradient along that vector. Let "
-                "inputs, states and parameters move; the equations then move by",
+                "inputs, states and parameters move.",
             )
         ),
-        context.formula(
-            ("tangents",),
-            [printer.row(d) for d in (*arguments(derivation), *tangents)],
-            "Sum, product and chain rule, line by line.",
-        ),
+        *_moving(context, tangents, printer),
         Paragraph(
             prose(
-                "and every line of the chain rule moves with them. {} is how what is given moves; "
-                "it is zero where the loss is linear in the outputs.",
+                "Every line of the chain rule moves with them. {} is how what is given moves: "
+                "zero, where that is held fixed.",
                 given,
             )
         ),
         context.formula(
             ("seconds",),
             [printer.row(d) for d in seconds],
-            "The product rule on each line of the derivation above; no other rule is needed.",
+            "Sum, product and chain rule on each line of the derivation above.",
         ),
     ]
     return Section("Second order: a Hessian times a vector", tuple(blocks))
+
+
+def _moving(context: Context, lines: Sequence[Definition], printer: Printer) -> Iterator[Block]:
+    """How the equations move, where any of them is needed."""
+    if lines:
+        yield Paragraph(("The equations then move by",))
+        rows = [printer.row(d) for d in lines]
+        yield context.formula(("tangents",), rows, "Sum, product and chain rule, line by line.")

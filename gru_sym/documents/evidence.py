@@ -26,6 +26,10 @@ def prove_paths(jacobian: Jacobian) -> Proof:
     has to be its cotangent in the vjp.
     """
     cell = jacobian.cell
+    claim = f"the paths of the Jacobian of {cell.name} add up to its gradient, for all sizes"
+    if set(jacobian.blocks) != {(after, state) for after in cell.nexts for state in cell.states}:
+        unfit = Unproved("each block is that of a next state and a state", "the blocks are others")
+        return Proof(claim, (("the blocks:", (unfit,)),))
     # What is given for other outputs, such as a loss, does not come by way of the next state.
     other = {cotangent_of(v): sp.S.Zero for v in cell.extra}
     lines = [Definition(d.var, d.expr.xreplace(other)) for d in vjp(cell)]
@@ -39,12 +43,9 @@ def prove_paths(jacobian: Jacobian) -> Proof:
             if by == state
         )
         bar = cotangent_of(state)
-        claim = f"{bar.name} is the sum of all transposed paths, each times what is given"
-        answers.append(equality.prove(bar, sp.Add(*pulled), claim=claim, shape=state.shape))
-    return Proof(
-        f"the paths of the Jacobian of {cell.name} add up to its gradient, for all sizes",
-        (("for each state:", tuple(answers)),),
-    )
+        words = f"{bar.name} is the sum of all transposed paths, each times what is given"
+        answers.append(equality.prove(bar, sp.Add(*pulled), claim=words, shape=state.shape))
+    return Proof(claim, (("for each state:", tuple(answers)),))
 
 
 def _pulled(path: Path, given: Var, state: Shape) -> sp.Expr:
@@ -109,10 +110,15 @@ def prove_tangents(name: str, program: Program, lines: Program) -> Proof:
         assumed = assumptions([d.expr, moved])
         if dot in known:
             claim = f"{dot.name} is the derivative of {d.name} along the tangents"
-            if moved.xreplace(dict.fromkeys(tangents, sp.S.Zero)) != 0:
+            others = tangents - {tangent_of(v) for v in variables_of(d.expr)}
+            if not others.isdisjoint(variables_of(moved)):
+                answers.append(Unproved(claim, "it moves with what its definition does not use"))
+            elif moved.xreplace(dict.fromkeys(tangents, sp.S.Zero)) != 0:
                 answers.append(Unproved(claim, "it is not linear in the tangents"))
             else:
                 answers.append(equality.settle(claim, _slopes(d, moved, moving), assumed))
+        elif d.var in program.outputs and lines.outputs and dot not in lines.variables:
+            answers.append(Unproved(f"{dot.name} has a line", "it has none"))
         elif d.var in used:
             # A tangent without a line is zero; or else nothing that has a line moves with it.
             still = equality.settle(f"{d.name} does not move", _slopes(d, moved, moving), assumed)

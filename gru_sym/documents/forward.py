@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 
 from gru_sym.algebra.expr import Var
 from gru_sym.algebra.program import Definition
-from gru_sym.algebra.symbols import partial
 from gru_sym.algebra.typeset import Row, width
 from gru_sym.derive.local import Local, local_derivatives
 from gru_sym.derive.paths import Path, terms_of
@@ -31,9 +30,9 @@ def cell_section(context: Context, drawing: Drawing | None) -> Section:
     blocks.append(
         Paragraph(
             prose(
-                "One step takes {} to {}. Here {} multiplies entry by entry, and a function of a "
-                "vector is applied to each of its entries. The argument of an activation is a "
-                "variable of its own, called $a$.",
+                "One step takes {} to {}. Here {} multiplies entry by entry, and an activation is "
+                "applied to each entry. Where a line is an activation of something, that is a "
+                "variable of its own, called $a$ with the line's name.",
                 takes,
                 nexts,
                 Math(context.product),
@@ -51,13 +50,13 @@ def cell_section(context: Context, drawing: Drawing | None) -> Section:
 
 
 def _convention(text: str) -> Spans:
-    """What the header says of the convention, an equation in it set apart."""
+    """What the header says of the convention, in its own words."""
     words, colon, rest = text.rstrip(".").partition(": ")
-    words = words[0].upper() + words[1:]
     if "=" not in rest:
-        return (f"{words}{colon}{rest}.",)
+        return (f"Of the convention the cell's text says: {words}{colon}{rest}.",)
     equation, semicolon, more = rest.partition(";")
-    return (f"{words}: ", Code(equation), f"{semicolon}{more}.")
+    start = f"Of the convention the cell's text says: {words}, "
+    return (start, Code(equation), f"{semicolon}{more}.")
 
 
 def _caption(drawing: Drawing) -> Spans:
@@ -85,11 +84,11 @@ def sizes_section(context: Context) -> Section:
     known = {v for _, group in kinds for v in group}
     inner = [d.var for d in cell.program if d.var not in known]
     rows = [
-        *(_symbol_row(context, group, kind) for kind, group in kinds if group),
+        *(row for kind, group in kinds for row in _symbol_rows(context, group, kind)),
         *_inner_rows(context, inner),
         *_parameter_rows(context),
     ]
-    text = "Each size may be any number, and nothing below depends on it."
+    text = "Each size may be any number."
     if context.notation.in_rows:
         text += (
             " Vectors are rows: a vector stands to the left of its matrix, and a Jacobian is the "
@@ -99,9 +98,14 @@ def sizes_section(context: Context) -> Section:
     return Section("Symbols and sizes", (Paragraph((text,)), table))
 
 
-def _symbol_row(context: Context, group: Sequence[Var], kind: str) -> tuple[Spans, ...]:
-    symbols = joined((context.symbol(v) for v in group), last=", ")
-    return symbols, (_size(context, group[0]),), (kind,)
+def _symbol_rows(context: Context, group: Sequence[Var], kind: str) -> Iterator[tuple[Spans, ...]]:
+    """A row for each size."""
+    sizes: dict[str, list[Var]] = {}
+    for var in group:
+        sizes.setdefault(_size(context, var).latex, []).append(var)
+    for size, alike in sizes.items():
+        symbols = joined((context.symbol(v) for v in alike), last=", ")
+        yield symbols, (Math(size),), (kind if len(alike) == 1 else f"{kind}s",)
 
 
 def _inner_rows(context: Context, inner: Sequence[Var]) -> Iterator[tuple[Spans, ...]]:
@@ -168,15 +172,16 @@ def locals_of(context: Context) -> dict[Var, list[Local]]:
 
 def local_section(context: Context, found: dict[Var, list[Local]]) -> Section:
     """The derivative of each definition by each vector and number in it."""
-    blocks: list[Block] = [
-        Paragraph(
-            (
-                "Each equation is differentiated by itself, as if every variable on its right "
-                "were independent. Matrices of parameters come later: their gradients are outer "
-                "products.",
-            )
+    opening = prose(
+        "Each equation is differentiated by itself, as if every variable on its right were "
+        "independent. Matrices of parameters come later: their gradients are outer products."
+    )
+    if any(each.by in context.cell.states for v in context.cell.nexts for each in found[v]):
+        opening += prose(
+            r" The derivative of a next state by a state in its own equation is written "
+            r"$\partial^{+}$, for $\partial$ will stand for all ways from the one to the other."
         )
-    ]
+    blocks: list[Block] = [Paragraph(opening)]
     for d in context.cell.program:
         if found[d.var]:
             blocks.append(_local_formula(context, d, found[d.var]))
@@ -184,11 +189,10 @@ def local_section(context: Context, found: dict[Var, list[Local]]) -> Section:
 
 
 def _local_formula(context: Context, d: Definition, locals_: Sequence[Local]) -> Block:
-    name_of = context.printer.style.name_of
     rows: list[Row] = []
     line: list[str] = []
     for local in locals_:
-        head = partial(name_of(str(local.of.name)), name_of(str(local.by.name)))
+        head = context.slope(local.of, local.by)
         shown = _sum(context, local)
         entry = f"{head} = {shown}"
         if line and width(r", \quad ".join([*line, entry])) > WIDE - 8:

@@ -200,7 +200,8 @@ def _status(proofs: Sequence[tuple[str, Proof]]) -> Status:
             spans.append(words.replace("{}", ", and that ".join(claims)) + " ")
     assumed = dict.fromkeys(words.rstrip(".") for _, proof in proofs for words in _assumed(proof))
     if assumed:
-        spans.append(f"Assumed: {'; '.join(assumed)}.")
+        spans.append(f"Assumed: {'; '.join(assumed)}. ")
+    spans.append("What else is shown follows by the rule that stands with it.")
     return Status(worst, tuple(spans))
 
 

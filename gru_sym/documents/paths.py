@@ -5,6 +5,7 @@ from fractions import Fraction
 
 from gru_sym.algebra import tree
 from gru_sym.algebra.expr import Var
+from gru_sym.cells.build import ARGUMENT
 from gru_sym.derive.jacobian import Jacobian
 from gru_sym.derive.paths import Path, Term, terms_of
 from gru_sym.derive.products import block_rows, product
@@ -37,14 +38,10 @@ def jacobian_section(context: Context, jacobian: Jacobian) -> Section:
         sentences = tuple(_sentence(context, key, term) for term in terms)
         if sentences:
             blocks.append(Items(sentences))
-    if closes:
+    bounded = {type(d.expr).__name__ for d in context.cell.program} & {"sigmoid", "tanh"}
+    if closes and bounded:
         blocks.append(
-            Paragraph(
-                (
-                    "A sigmoid comes near 0 and 1, and a tanh near −1 and 1, and neither gets "
-                    "there: a path is closed in the limit.",
-                )
-            )
+            Paragraph(("A sigmoid reaches 0 and 1, and a tanh −1 and 1, in the limit alone.",))
         )
     return Section("The Jacobian, by path", tuple(blocks))
 
@@ -52,6 +49,7 @@ def jacobian_section(context: Context, jacobian: Jacobian) -> Section:
 def _cited(context: Context, paths: Sequence[Path]) -> Spans:
     """The local derivatives that the paths are made of."""
     names = {name for path in paths for name in path.through}
+    names |= {f"{ARGUMENT}{name}" for name in (*names, *(str(v.name) for v in context.cell.nexts))}
     variables = [d.var for d in context.cell.program if d.name in names]
     nexts = [v for v in context.cell.nexts if ("local", v) in context.numbers]
     cited = [v for v in dict.fromkeys((*variables, *nexts)) if ("local", v) in context.numbers]
@@ -101,8 +99,8 @@ def _conditions(context: Context, term: Term) -> Iterator[Math]:
             continue
         for node in _multiplied(factor.content):
             match node:
-                case tree.Number():
-                    continue
+                case tree.Number() | tree.Call(func="exp" | "softplus" | "sigmoid"):
+                    continue  # never 0
                 case tree.Binary(op="-", left=tree.Number() as number, right=right):
                     left, right = right, number
                 case tree.Binary(op="-", left=left, right=right):

@@ -25,9 +25,9 @@ def bptt_section(context: Context, derivation: Derivation) -> Section:
     blocks: list[Block] = [
         Paragraph(
             prose(
-                "Over a sequence of any length $T$ the state at $t$ reaches the loss in two ways: "
-                "by what the loss sees of it at $t$, {}, and by the later steps, {}. After the "
-                "last step there is nothing:",
+                "Over a sequence of any length $T$ two things come to step $t$ from outside: what "
+                "the loss sees of its state, {}, and what comes from the later steps, {}. After "
+                "the last step nothing comes:",
                 ups,
                 laters,
             )

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import sympy as sp
 
-from gru_sym.algebra.expr import Var
+from gru_sym.algebra.expr import Var, shape_of
 from gru_sym.algebra.nodes import LogSumExp, Softmax
 from gru_sym.algebra.rules import Elementwise
 from gru_sym.algebra.tree import Transpose
@@ -25,6 +25,7 @@ _SLOPES = {
     "sin": r"\sin' = \cos",
     "cos": r"\cos' = -\sin",
 }
+_IN_OUTPUT = frozenset({"sigmoid", "tanh", "exp"})
 
 
 def rules_of(context: Context, var: Var) -> Spans:
@@ -33,7 +34,8 @@ def rules_of(context: Context, var: Var) -> Spans:
     if isinstance(expr, Elementwise):
         slope = _SLOPES.get(type(expr).__name__)
         if slope:
-            return prose("Derivative of the activation, {}, written in its output", Math(slope))
+            said = ", written in its output" if type(expr).__name__ in _IN_OUTPUT else ""
+            return prose(f"Derivative of the activation, {{}}{said}", Math(slope))
         return ("Derivative of the activation",)
     if isinstance(expr, Softmax | LogSumExp):
         return ("Derivative of a sum of exponentials",)
@@ -67,18 +69,16 @@ def _rules(expr: sp.Expr) -> Iterator[str]:
 def why_transposed(context: Context) -> Spans:
     """Why the chain rule transposes at all."""
     rows = context.notation.in_rows
-    moves = r"\mathrm{d}y = \mathrm{d}x\,J" if rows else r"\mathrm{d}y = J\,\mathrm{d}x"
-    pulled = r"\bar{y}\,J^{\top}" if rows else r"J^{\top}\,\bar{y}"
     return prose(
         "Why a transpose at all: let {}, and let {} be the derivatives of the loss by the entries "
         "of $y$. The loss changes by {}. Each {} is a weighted sum of the {}; what multiplies {} "
         "in all of them together is entry $j$ of {}.",
-        Math(moves),
-        Math(r"\bar{y}_{i}"),
-        Math(r"\sum_{i} \bar{y}_{i}\,\mathrm{d}y_{i}"),
+        Math(r"\mathrm{d}y = \mathrm{d}x\,J" if rows else r"\mathrm{d}y = J\,\mathrm{d}x"),
+        Math("g_{i}"),
+        Math(r"\sum_{i} g_{i}\,\mathrm{d}y_{i}"),
         Math(r"\mathrm{d}y_{i}"),
         *(Math(r"\mathrm{d}x_{j}"), Math(r"\mathrm{d}x_{j}")),
-        Math(pulled),
+        Math(r"g\,J^{\top}" if rows else r"J^{\top}\,g"),
     )
 
 
@@ -92,38 +92,24 @@ def _why(context: Context, local: Local, factor: Factor) -> Spans:
     printer, of, by = context.printer, context.symbol(local.of), context.symbol(local.by)
     match factor.kind:
         case "matrix":
-            return _why_matrix(context, local, factor)
-        case "diag" if factor.expr.free_symbols:
+            return _why_matrix(context, factor)
+        case "diag" if shape_of(factor.expr):
             shown = printer.expression(factor.expr)
-            matrix, slope = Math(rf"\operatorname{{diag}}({shown})"), Math(_entry(shown, "i"))
-            acts = (
-                prose(
-                    "entry $i$ of {} depends on entry $i$ of {} alone, with the slope {}",
-                    of,
-                    by,
-                    slope,
-                )
-                if local.products == ((factor,),)
-                else prose("this factor takes entry $i$ to entry $i$ alone, times {}", slope)
-            )
+            slope = Math(_entry(shown, "i"))
+            acts = prose("this factor takes entry $i$ to entry $i$ alone, times {}", slope)
+            if local.products == ((factor,),):
+                text = "entry $i$ of {} depends on entry $i$ of {} alone, with the slope {}"
+                acts = prose(text, of, by, slope)
             return prose(
                 "Why {}: {}. As a matrix that is zero off the diagonal; it is its own transpose, "
                 "and multiplies entry by entry.",
-                matrix,
+                Math(rf"\operatorname{{diag}}({shown})"),
                 acts,
             )
         case "column":
-            return prose(
-                "Why a sum: the number {} enters every entry of {}, and collects from all of them.",
-                by,
-                of,
-            )
+            return ("Why a sum: one number enters every entry, and collects from all of them.",)
         case "row":
-            return prose(
-                "Why the same number for all entries: each entry of {} enters the one number {}.",
-                by,
-                of,
-            )
+            return ("Why one number for all entries: each of them enters the same number.",)
         case "embed" | "restrict":
             return prose(
                 "Why a part: {} is a part of a longer vector, and what comes back to it is the "
@@ -134,19 +120,18 @@ def _why(context: Context, local: Local, factor: Factor) -> Spans:
             return ()
 
 
-def _why_matrix(context: Context, local: Local, factor: Factor) -> Spans:
+def _why_matrix(context: Context, factor: Factor) -> Spans:
     printer, rows = context.printer, context.notation.in_rows
-    delta = printer.style.name_of(f"{local.of.name}_bar")
     tree = printer.presenter.expression(factor.parts[0])
     matrix = printer.node(tree, matrix=True)
     turned = printer.node(Transpose(tree), matrix=True)
-    weight = _entry(matrix, "ji" if rows else "ij")
     return prose(
-        "Why {}: entry $j$ of what {} multiplies reaches entry $i$ of {} with the weight {}. From "
-        "all entries together comes back {}, entry $j$ of {}.",
-        *(Math(turned), Math(matrix), context.symbol(local.of), Math(weight)),
-        Math(rf"\sum_{{i}} {weight}\,{_entry(delta, 'i')}"),
-        Math(rf"{delta}\,{turned}" if rows else rf"{turned}\,{delta}"),
+        "Why {}: entry $j$ of what {} multiplies reaches entry $i$ of the product with the weight "
+        "{}. Back to entry $j$ comes the sum over $i$ of these weights, each times entry $i$ of "
+        "what comes back to the product: {} times that.",
+        *(Math(turned), Math(matrix)),
+        Math(_entry(matrix, "ji" if rows else "ij")),
+        Math(turned),
     )
 
 
@@ -154,13 +139,13 @@ def _entry(symbol: str, index: str) -> str:
     return f"{parenthesised(symbol)}_{{{index}}}"
 
 
-def why_outer(context: Context, weight: Var, of: Var, operand: str) -> Spans:
+def why_outer(context: Context, weight: Var, operand: str) -> Spans:
     """Why the gradient of a matrix is an outer product."""
-    name_of, rows = context.printer.style.name_of, context.notation.in_rows
-    delta, matrix = name_of(f"{of.name}_bar"), name_of(str(weight.name))
+    matrix = context.printer.style.name_of(str(weight.name))
     return prose(
-        "Why a transpose: {} multiplies entry $j$ of {} and adds to entry $i$ of {}, so its "
-        "gradient is {}. The matrix of all these products is a column times a row.",
-        *(Math(_entry(matrix, "ji" if rows else "ij")), Math(operand), context.symbol(of)),
-        Math(rf"{_entry(delta, 'i')}\,{_entry(operand, 'j')}"),
+        "Why a transpose: {} multiplies entry $j$ of {} and adds to entry $i$ of the product, so "
+        "its gradient is entry $i$ of what comes back to the product, times entry $j$ of {}. All "
+        "of these make a column times a row.",
+        Math(_entry(matrix, "ji" if context.notation.in_rows else "ij")),
+        *(Math(operand), Math(operand)),
     )

@@ -96,7 +96,6 @@ _PROFILES = (
         "Cho et al. 2014, arXiv:1406.1078",
         form="keep",
         symbols=(("W_h", "W"), ("U_h", "U"), ("b_h", "b")),
-        remark="The matrices of the candidate have no subscript.",
     ),
     Notation(
         "pytorch",
@@ -108,7 +107,8 @@ _PROFILES = (
         bias="b_{i<gate>}",
         symbols=(("h_tilde", "n"), ("b_hn", "b_{hn}")),
         remark="PyTorch keeps two biases for each gate; where only their sum counts, the one bias "
-        "here is that sum.",
+        "here is that sum. PyTorch's own GRU resets after the product: of the GRUs, only one that "
+        "is written so is PyTorch's.",
     ),
     Notation(
         "concat",

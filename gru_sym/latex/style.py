@@ -14,6 +14,7 @@ from gru_sym.cells.equations import Cell
 from gru_sym.derive.bptt import later_of
 from gru_sym.derive.jacobian import Jacobian
 from gru_sym.derive.vjp import cotangent_of
+from gru_sym.errors import DataError
 from gru_sym.latex.notation import GATE, Notation
 
 __all__ = ["style_of", "symbols_of"]
@@ -55,15 +56,25 @@ def symbols_of(cell: Cell, notation: Notation) -> dict[str, str]:
     A symbol that would stand for two things is given to the first of them only.
     """
     known = {str(v.name) for v in cell.program.variables}
-    found = {name: symbol for name, symbol in notation.symbols if name in known}
-    taken = {*found.values()}
+    found: dict[str, str] = {}
+    plain = {name: Naming()(name) for name in known}
+    for name, symbol in notation.symbols:
+        if name in known and symbol not in {s for n, s in plain.items() if n != name}:
+            found[name] = symbol
+    twice = [name for name in found if [*found.values()].count(found[name]) > 1]
+    if twice:
+        raise DataError(
+            f"the notation gives {' and '.join(twice)} one symbol, {found[twice[0]]}",
+            mend="give each a symbol of its own",
+        )
+    taken = {*found.values()} | {symbol for name, symbol in plain.items() if name not in found}
     for var, template in _templates(cell, notation):
         name = str(var.name)
         gate = _gate(name, known, dict(notation.symbols))
         if not template or gate is None or name in found:
             continue
         symbol = template.replace(GATE, gate).replace(",}", "}")
-        if symbol not in taken:
+        if symbol not in taken - {plain[name]}:
             taken.add(symbol)
             found[name] = symbol
     return found
