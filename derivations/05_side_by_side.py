@@ -34,7 +34,7 @@ skip      = (1 - z) * h_next_bar
 update    = U_z.T @ ((h_tilde - h) * z * (1 - z) * h_next_bar)
 candidate = r * (U_h.T @ (z * (1 - h_tilde**2) * h_next_bar))
 reset     = U_r.T @ (r * (1 - r) * h * (U_h.T @ (z * (1 - h_tilde**2) * h_next_bar)))
-h_bar     = skip + update + candidate + reset
+h_bar            = skip + update + candidate + reset
 """
 assert check(cells.gru, gru).lines[-1].verdict == "right"
 print(jacobian(cells.gru))
@@ -47,13 +47,13 @@ print(jacobian(cells.gru))
 
 # %%
 lstm = """
-c_next_bar = c_next_bar + h_next_bar * o * (1 - tanh(c_next)**2)
-c_bar      = c_next_bar * f
-a_i_bar    = c_next_bar * g * i * (1 - i)
-a_f_bar    = c_next_bar * c * f * (1 - f)
-a_g_bar    = c_next_bar * i * (1 - g**2)
-a_o_bar    = h_next_bar * tanh(c_next) * o * (1 - o)
-h_bar      = U_i.T @ a_i_bar + U_f.T @ a_f_bar + U_g.T @ a_g_bar + U_o.T @ a_o_bar
+c_next_bar_total = c_next_bar + h_next_bar * o * (1 - tanh(c_next)**2)
+c_bar            = c_next_bar_total * f
+a_i_bar          = c_next_bar_total * g * i * (1 - i)
+a_f_bar          = c_next_bar_total * c * f * (1 - f)
+a_g_bar          = c_next_bar_total * i * (1 - g**2)
+a_o_bar          = h_next_bar * tanh(c_next) * o * (1 - o)
+h_bar            = U_i.T @ a_i_bar + U_f.T @ a_f_bar + U_g.T @ a_g_bar + U_o.T @ a_o_bar
 """
 assert {line.verdict for line in check(cells.lstm, lstm).lines} == {"right"}
 print(jacobian(cells.lstm))

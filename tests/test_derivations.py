@@ -119,7 +119,11 @@ WRONG = [
     ("04_conventions", "[U_{gate}, W_{gate}]", "[W_{gate}, U_{gate}]"),
     ("04_conventions", "r * (W_hn @ h + b_hn)", "r * (W_hn @ h) + b_hn"),
     ("04_conventions", '"r * (U_h @ h)").verdict', '"U_h @ (r * h)").verdict'),
-    ("05_side_by_side", "c_bar      = c_next_bar * f", "c_bar      = c_next_bar * i"),
+    (
+        "05_side_by_side",
+        "c_bar            = c_next_bar_total * f",
+        "c_bar            = c_next_bar_total * i",
+    ),
     ("06_counts", "cells.lstm: 4", "cells.lstm: 3"),
     ("07_what_the_sum_does", '(z - 1 / 2)**2").require', '(z - 1 / 3)**2").require'),
     ("07_what_the_sum_does", "(h_tilde - h) * z * (1 - z)", "(h_tilde - h) * z"),

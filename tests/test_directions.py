@@ -29,6 +29,9 @@ def test_second_order_lines_follow_those_of_first_order(name: str) -> None:
 
 def test_what_is_given_is_named() -> None:
     _, said = section_of(document(cells.lstm, "hvp"), "Second order")
-    assert r"\dot{\bar{h}}_{t} and \dot{\bar{c}}_{t} is how what is given moves" in " ".join(said)
+    assert (
+        r"\dot{\bar{h}}_{t} and \dot{\bar{c}}_{t}^{\mathrm{given}} tell how what is given moves"
+        in " ".join(said)
+    )
     _, said = section_of(document(cells.rnn, "hvp", "xh"), "Second order")
-    assert r"\dot{\delta}_{h,t} is how what is given moves" in " ".join(said)
+    assert r"\dot{\delta}_{h,t} tells how what is given moves" in " ".join(said)

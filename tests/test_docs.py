@@ -20,6 +20,8 @@ from gru_sym import cells, write_document
 from tests.latex_tools import pdf_text, tex, ziamath
 from tests.test_readme import run_page
 
+pytestmark = pytest.mark.xdist_group("site")
+
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 NEEDED = ("sphinx", "myst_nb", "furo", "numpydoc", "jupytext", "ipykernel", "ziamath")

@@ -1,8 +1,6 @@
 """The figure in TikZ: it compiles, and no name gets through."""
 
-import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -13,6 +11,7 @@ from gru_sym.algebra.symbols import Naming
 from gru_sym.cells import Cell
 from gru_sym.latex.graph import Drawing, Label, drawing_of
 from gru_sym.latex.tikz import tikz_of
+from tests.latex_tools import tex
 
 HOSTILE = r"</svg><script>\write18{rm} & % $ # _ ^ ~ { } \end{document} é"
 DOCUMENT = r"""\documentclass{article}
@@ -69,10 +68,7 @@ def test_a_scale_is_that_of_type_and_lines() -> None:
 
 @pytest.mark.slow
 def test_it_compiles(tmp_path: Path) -> None:
-    if not shutil.which("pdflatex"):
-        if os.environ.get("CI_REQUIRE_PEERS"):
-            pytest.fail("pdflatex is not installed")
-        pytest.skip("pdflatex is not installed")
+    tex()
     figures = [drawing(cells.cell(name)) for name in cells.names()]
     figures += [drawing(stack(cells.gru, cells.lstm)), hostile()]
     body = "\n\n".join(rf"\noindent {tikz_of(figure)}" for figure in figures)

@@ -36,7 +36,7 @@ _MARKS = frozenset({"tilde", "hat"})
 _NEXT = "next"
 _PRIME = r"\prime"
 # What derive says of a cotangent: from the loss at this step, from later steps, all together.
-_SAID = {"up": "loss", "later": "later", "total": "total"}
+_SAID = {"up": "loss", "later": "later", "given": "given", "total": "total"}
 _TEXT = {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",

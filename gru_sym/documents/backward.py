@@ -55,14 +55,14 @@ def _opening(context: Context, bars: Mapping[Var, Var]) -> Spans:
     totals = joined(Math(name_of(str(bar.name))) for v, bar in bars.items() if bar == total_of(v))
     both: Spans = ()
     if totals:
-        text = " Where an output is used by an equation, too, all that comes to it is {}."
+        text = " Where an output is used by an equation, too, what is given is a part of {}."
         both = prose(text, totals)
     return prose(
         "{} Given are the cotangents of the outputs, {}, by the loss and by later steps.{} The "
         "equations are taken in reverse order, and each variable collects from all equations that "
         "use it: the local derivative, "
-        "transposed, and the cotangent of what is defined there, multiplied. For a state this is "
-        "the share of one step; what the loss says of that state itself is added later.",
+        "transposed, and the cotangent of what is defined there, multiplied. What comes to the old "
+        "state in this way comes from later than it; what the loss sees of it is not yet in it.",
         means,
         given,
         both,

@@ -44,7 +44,7 @@ def jvp_section(context: Context, found: Mapping[Var, Sequence[Local]]) -> Secti
 def hvp_section(context: Context) -> Section:
     """The tangent of each line of the chain rule."""
     derivation = select(context.cell, "hvp")
-    printer = printer_of(derivation, context.notation)
+    printer = printer_of(derivation, context.notation, in_sequence=True)
     first = {f"{d.name}_dot" for d in context.cell.program}
     lines = [d for section in sections(derivation) for d in section.definitions]
     tangents = [d for d in lines if d.name in first]
@@ -62,9 +62,10 @@ def hvp_section(context: Context) -> Section:
         *_moving(context, tangents, printer),
         Paragraph(
             prose(
-                "Every line of the chain rule moves with them. {} is how what is given moves: "
+                "Every line of the chain rule moves with them. {} {} how what is given moves: "
                 "zero, where that is held fixed.",
                 given,
+                "tells" if len(context.cell.program.outputs) == 1 else "tell",
             )
         ),
         context.formula(

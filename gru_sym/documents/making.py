@@ -72,7 +72,7 @@ def document(
     context = Context(
         shown,
         notation,
-        printer_of(Derivation(shown, "vjp", pulled), notation),
+        printer_of(Derivation(shown, "vjp", pulled), notation, in_sequence=True),
         full=steps == "full",
         reached=frozenset(pulled.variables),
     )

@@ -119,11 +119,16 @@ def latex_of(derivation: Derivation, notation: str | Notation = "chung") -> str:
     return aligned([*rows, *(printer.row(d) for s in sections(derivation) for d in s.definitions)])
 
 
-def printer_of(what: Cell | Derivation, notation: str | Notation = "chung") -> Printer:
-    """The printer of the expressions of a cell, or of what was derived from it."""
+def printer_of(
+    what: Cell | Derivation, notation: str | Notation = "chung", *, in_sequence: bool = False
+) -> Printer:
+    """The printer of the expressions of a cell, or of what was derived from it.
+
+    For ``in_sequence`` see :func:`~gru_sym.latex.style.style_of`.
+    """
     notation = notation_of(notation)
     if isinstance(what, Derivation):
-        style = style_of(what.cell, notation, what.result)
+        style = style_of(what.cell, notation, what.result, in_sequence=in_sequence)
         return Printer(presenter_of(what), style, in_rows=notation.in_rows)
     presenter = Presenter.of(what.program)
     return Printer(presenter, style_of(what, notation), in_rows=notation.in_rows)

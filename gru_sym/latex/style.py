@@ -3,7 +3,7 @@
 Which matrix acts on the input and which on the state is found from the equations, not from a name.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from gru_sym.algebra.expr import Var, variables_of
 from gru_sym.algebra.nodes import MatVec
@@ -13,7 +13,8 @@ from gru_sym.algebra.typeset import Style
 from gru_sym.cells.equations import Cell
 from gru_sym.derive.bptt import later_of
 from gru_sym.derive.jacobian import Jacobian
-from gru_sym.derive.vjp import cotangent_of
+from gru_sym.derive.jvp import DOT
+from gru_sym.derive.vjp import cotangent_of, total_of
 from gru_sym.errors import DataError
 from gru_sym.latex.notation import GATE, Notation
 
@@ -23,22 +24,44 @@ _MARKS = ("", "_tilde", "_hat")
 
 
 def style_of(
-    cell: Cell, notation: Notation, result: Program | Scan | Jacobian | None = None
+    cell: Cell,
+    notation: Notation,
+    result: Program | Scan | Jacobian | None = None,
+    *,
+    in_sequence: bool = False,
 ) -> Style:
-    """The style for a cell, or for what was derived from it."""
+    """The style for a cell, or for what was derived from it.
+
+    ``in_sequence`` is for a step that is told as one of many: what it gives to its old state is
+    what comes "later" there, to be added to what the loss sees of it. In a Scan it always is.
+    """
     varying = result.sequences if isinstance(result, Scan) else cell.varying
-    standing = {}
-    if isinstance(result, Scan):
-        # In the loop h_bar is what step t gives to h_{t-1}, and not yet all that reaches it.
-        standing = {str(cotangent_of(s).name): (str(later_of(s).name), "t-1") for s in cell.states}
     naming = Naming(
         frozenset(str(v.name) for v in varying),
         frozenset(str(s.name) for s in cell.states),
         symbols_of(cell, notation),
         notation.cotangent,
-        standing,
+        dict(_standing(cell, in_sequence=in_sequence or isinstance(result, Scan))),
     )
     return Style(naming, frozenset(_scalars(cell, result)), f"\\{notation.product}")
+
+
+def _standing(cell: Cell, *, in_sequence: bool) -> Iterator[tuple[str, tuple[str, str]]]:
+    """The cotangents that are a part of the derivative by their variable, called as such.
+
+    Of an output that its own cell uses, too, what is "given" is a part, and the total is all.
+    """
+    for state in cell.states if in_sequence else ():
+        bar, later = cotangent_of(state), later_of(state)
+        yield str(bar.name), (str(later.name), "t-1")
+        yield f"{bar.name}{DOT}", (f"{later.name}{DOT}", "t-1")
+    used = {v for d in cell.program for v in variables_of(d.expr)}
+    for var in used.intersection(cell.program.outputs):
+        whole = str(cotangent_of(var).name)
+        index = "t" if var in cell.varying else ""
+        for name, stands_for in ((total_of(var).name, whole), (whole, f"{whole}_given")):
+            yield str(name), (stands_for, index)
+            yield f"{name}{DOT}", (f"{stands_for}{DOT}", index)
 
 
 def _scalars(cell: Cell, result: Program | Scan | Jacobian | None) -> Iterable[str]:
