@@ -7,7 +7,6 @@ import pty
 import signal
 import subprocess
 import sys
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,13 @@ from gru_sym.training import Settings
 
 SUNSPOTS = str(Path(gru_sym.__file__).parent / "data" / "sunspots.csv")
 QUICK = ["--data", SUNSPOTS, "--column", "sunspots", "--hidden", "3", "--epochs", "3"]
-COMMAND = [sys.executable, "-m", "gru_sym", "train"]
+# What runs in the background may have been told to ignore interrupts. (A preexec_fn would run in a
+# fork of this process, where the threads of a library may be.)
+INTERRUPTIBLE = """
+import runpy, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+runpy.run_module("gru_sym", run_name="__main__", alter_sys=True)
+"""
 
 
 def train(*arguments: str | Path, stdin: str | None = None) -> Result:
@@ -152,13 +157,11 @@ def on_terminal(*arguments: str | Path, interrupt_at: bytes | None = None) -> tu
     """Run on a terminal of 80 columns: the exit status, and all that was written."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
-        [*COMMAND, *map(str, arguments)],
+        [sys.executable, "-c", INTERRUPTIBLE, "train", *map(str, arguments)],
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
         env={**os.environ, "TERM": "xterm-256color", "COLUMNS": "80"},
-        # What runs in the background may have been told to ignore interrupts.
-        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
     os.close(theirs)
     written = b""
