@@ -59,7 +59,7 @@ CONTROL_WORDS = frozenset(
         """
         alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau
         upsilon phi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega
-        bar overline dot tilde widetilde hat widehat prime mathrm mathbf text operatorname
+        bar overline dot tilde widetilde hat widehat prime mathrm mathbf mathtt text operatorname
         textbackslash textasciitilde textasciicircum frac sqrt sum tanh exp log sin cos partial
         top odot circ cdot to ldots colon quad left right Bigl Bigr begin end
         prod le infty lVert rVert mathbb in times det rho cdots tfrac

@@ -99,6 +99,61 @@ console.log(JSON.stringify(errors));
 """
 
 
+def mathjax() -> Path:
+    """The folder of MathJax: GRU_SYM_MATHJAX, or beside KaTeX, where npm puts it."""
+    given = os.environ.get("GRU_SYM_MATHJAX")
+    found = Path(given).resolve() if given else katex().with_name("mathjax-full")
+    _need((found / "package.json").exists(), "MathJax (set GRU_SYM_MATHJAX to mathjax-full)")
+    return found
+
+
+def mathjax_errors(formulas: list[str]) -> list[str]:
+    """What MathJax says of each formula that it does not render, with LaTeX's and AMS's commands.
+
+    A page's MathJax shows a command that it does not know in red; here it is an error.
+    """
+    run = subprocess.run(
+        [node(), "-e", _MATHJAX, str(mathjax())],
+        input=json.dumps(formulas),
+        capture_output=True,
+        encoding="utf-8",
+        timeout=300,
+        check=True,
+    )
+    return [str(each) for each in json.loads(run.stdout)]
+
+
+_MATHJAX = """
+const js = process.argv[1] + "/js/";
+const {mathjax} = require(js + "mathjax.js");
+const {TeX} = require(js + "input/tex.js");
+const {STATE} = require(js + "core/MathItem.js");
+const {SerializedMmlVisitor} = require(js + "core/MmlTree/SerializedMmlVisitor.js");
+const {liteAdaptor} = require(js + "adaptors/liteAdaptor.js");
+const {RegisterHTMLHandler} = require(js + "handlers/html.js");
+for (const name of ["base", "ams", "newcommand"]) {
+  require(`${js}input/tex/${name}/${name[0].toUpperCase() + name.slice(1)}Configuration.js`);
+}
+RegisterHTMLHandler(liteAdaptor());
+const page = mathjax.document("", {InputJax: new TeX({packages: ["base", "ams", "newcommand"]})});
+const written = new SerializedMmlVisitor();
+const formulas = JSON.parse(require("fs").readFileSync(0, "utf8"));
+const errors = [];
+for (const formula of formulas) {
+  try {
+    // What it reads is a tree of MathML, with an error in the place of what it cannot read.
+    const tree = page.convert(formula, {display: true, end: STATE.CONVERT});
+    const shown = written.visitTree(tree);
+    const said = shown.match(/data-mjx-error="([^"]*)"/);
+    if (said || shown.includes("<merror")) errors.push(formula + ": " + (said || ["", "?"])[1]);
+  } catch (error) {
+    errors.push(formula + ": " + error.message);
+  }
+}
+console.log(JSON.stringify(errors));
+"""
+
+
 def formulas_of(document: Document) -> list[str]:
     """Every formula of a document, displayed ones with their number as a tag."""
     found: list[str] = []

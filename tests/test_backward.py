@@ -81,7 +81,7 @@ def test_a_delta_form_that_is_wider_than_a_page_is_left_out() -> None:
 
 def test_parameters() -> None:
     shown, said = section_of(document(cells.gru), PARAMETERS)
-    assert shown[0] == r"\bar{W}_{z} &= \bar{a}_{z,t}\,x_{t}^{\top}"
+    assert shown[0] == r"\bar{W}_{z,t} &= \bar{a}_{z,t}\,x_{t}^{\top}"
     assert said[1] == "It multiplies x_{t} in (1): the gradient of a matrix is an outer product."
     assert len(shown) == len(cells.gru.params)
 

@@ -41,7 +41,13 @@ BOUNDS = {
     "h_next = -3 * h + x": ["3"],
     "h_next = h + x": ["1"],
     "h_next = sum(h) * x / 2": [
-        r"0.5\,\lVert x_{t} \rVert_{2}\,\lVert \mathbf{1} \rVert_{2}",
+        r"0.5\,\lVert x_{t} \rVert_{2}\,\sqrt{H}",
+    ],
+    "h_next = sum(h + [x, x]) * b": [
+        r"\lVert b \rVert_{2}\,\sqrt{H + H}",
+    ],
+    "h_next = mean(V @ h) * x": [
+        r"\frac{1}{D_{V}}\,\lVert x_{t} \rVert_{2}\,\sqrt{D_{V}}\,\lVert V \rVert_{2}",
     ],
     "h_next = exp(h)": [r"\lVert h_{t} \rVert_{\infty}"],
 }

@@ -16,7 +16,7 @@ from gru_sym.derive.describe import KINDS
 from gru_sym.documents import document
 from gru_sym.documents.write import ENDINGS
 from gru_sym.latex.notation import NOTATIONS, Notation
-from gru_sym.latex.tex import tex_of
+from gru_sym.latex.tex import fragment_of, tex_of
 from tests.latex_tools import HOSTILE, tex, ziamath
 
 
@@ -59,6 +59,15 @@ def test_what_is_asked_for() -> None:
     assert found == tex_of(document(cells.gru, "jacobian", "cho", "full"))
 
 
+def test_a_fragment(tmp_path: Path) -> None:
+    text = fragment_of(document(cells.rnn, "vjp", "xh"), "rnn-vjp-xh")
+    asked = ("rnn", "--of", "vjp", "--notation", "xh", "--fragment")
+    assert gru_sym(*asked).stdout == text
+    assert json.loads(gru_sym(*asked, "--json").stdout)["source"] == text
+    assert gru_sym(*asked, "-o", tmp_path / "x.tex").exit_code == 0
+    assert (tmp_path / "x.tex").read_text(encoding="utf-8") == text
+
+
 def test_choices_change_a_notation() -> None:
     shown = gru_sym(
         *("rnn", "--of", "vjp", "--cotangent", "partial", "--product", "circ", "--vectors", "row")
@@ -97,6 +106,7 @@ def test_json(tmp_path: Path) -> None:
 WRONG = {
     ("rnn", "-o", "x.doc"): ".tex, .pdf, .html or .md",
     ("rnn", "-o", "x"): "has no ending",
+    ("rnn", "--fragment", "-o", "x.html"): "name a file that ends in .tex",
     ("rnn", "--notation", "chong"): "did you mean `chung`",
     ("rnn", "--of", "gradient"): "'jacobian'",
     ("rnn", "--steps", "long"): "'brief', 'full'",

@@ -3,7 +3,7 @@
 import pytest
 
 from gru_sym import cells
-from gru_sym.algebra.typeset import Row, width
+from gru_sym.algebra.lines import Row, width
 from gru_sym.documents.context import WIDE, Context, joined
 from gru_sym.latex.blocks import Math, Ref
 from gru_sym.latex.notation import NOTATIONS

@@ -2,8 +2,9 @@
 
 import pytest
 
-from gru_sym import cells, document, jacobian
+from gru_sym import cells, document
 from gru_sym.cells import Cell
+from gru_sym.derive.bundles import bundled
 from tests.latex_tools import section_of
 
 TITLE = "The Jacobian, by path"
@@ -17,10 +18,43 @@ def said_of(cell: Cell, notation: str = "chung") -> list[str]:
 def test_a_sentence_for_each_path(name: str) -> None:
     cell = cells.cell(name)
     shown, said = section_of(document(cell, "jacobian"), TITLE)
-    blocks = jacobian(cell).blocks
-    assert len(shown) == len(blocks)
-    sentences = [s for s in said if "reaches unit" in s or ": from " in s]
-    assert len(sentences) == len(jacobian(cell).paths)
+    paths = bundled(cell)
+    assert len(shown) == len(paths.blocks) + len(paths.bundles)
+    sentences = [s for s in said if "reaches unit" in s or ": from " in s or "nothing comes" in s]
+    bundles = [path for bundle in paths.bundles.values() for path in bundle]
+    assert len(sentences) == len(paths.paths) + len(bundles)
+
+
+NORM = """
+q      = W @ x + U @ h
+mu     = mean(q)
+v      = mean((q - mu)**2)
+n      = tanh((q - mu) / sqrt(v + 1))
+h_next = h + n
+"""
+
+
+def test_what_meets_no_gate_is_taken_together() -> None:
+    shown, said = section_of(document(Cell.parse(NORM), "jacobian"), TITLE)
+    assert "Where ways part and meet again" in said[1]
+    norm, block = shown
+    assert norm.startswith(r"\frac{\partial a_{n,t}}{\partial q_{t}} &=")
+    assert norm.count("&&") == 3
+    assert r"\frac{1}{H\,\sqrt{v_{t} + 1}}\,\mathbf{1}\,\mathbf{1}^{\top} && (\mu_{t})" in norm
+    assert r"\,\frac{\partial a_{n,t}}{\partial q_{t}}\,U && (q_{t})" in block
+    assert "μ".join(said).count("nothing comes by this way") == 1
+    assert (
+        r"\mu_{t} → v_{t}: nothing comes by this way. It is proved to be zero always"
+        in " ".join(said)
+    )
+
+
+def test_the_immediate_derivative_of_a_bundle() -> None:
+    shown, said = section_of(document(Cell.parse(NORM)), "Local derivatives")
+    assert r"a_{n,t} by q_{t} in the equation itself is written \partial^{+}" in said[0]
+    assert r"\frac{\partial^{+} a_{n,t}}{\partial q_{t}}" in " ".join(shown)
+    shown, _ = section_of(document(Cell.parse(NORM), "vjp"), "Local derivatives")
+    assert r"\frac{\partial a_{n,t}}{\partial q_{t}}" in " ".join(shown)
 
 
 def test_the_sentences_of_the_gru() -> None:

@@ -1,7 +1,7 @@
 """The first parts: the equations, their symbols and sizes, the local derivatives."""
 
 from gru_sym import cells, document
-from gru_sym.algebra.typeset import width
+from gru_sym.algebra.lines import width
 from gru_sym.cells import Cell
 from gru_sym.documents.context import WIDE
 from gru_sym.latex.blocks import Figure
@@ -49,9 +49,19 @@ def test_symbols_and_sizes() -> None:
     assert r"z_{t} | \mathbb{R}^{H} | update gate" in found
     assert r"\tilde{h}_{t} | \mathbb{R}^{H} | candidate" in found
     assert r"W_{z}, W_{r}, W_{h} | \mathbb{R}^{H \times I} | matrices of parameters" in found
-    assert rows(cells.gru, "concat")[-2] == (
+    assert rows(cells.gru, "concat")[-3] == (
         r"W_{z}, W_{r}, W_{h} | \mathbb{R}^{H \times (H+I)} | matrices of parameters"
     )
+
+
+def test_parts_of_vectors_are_explained() -> None:
+    said = "takes the first H entries of a vector, [H{:}] those that follow"
+    assert said in rows(cells.gru, "concat")[-1]
+    assert r"[{:},\,{:}H] takes the first H columns of a matrix" in rows(cells.gru, "concat")[-1]
+    turned = rows(cells.gru, Notation("r", vectors="row", form="concat"))[-1]
+    assert "side by side" in turned
+    assert "[{:}H] takes the first H rows of a matrix" in turned
+    assert not any(said in row for row in rows(cells.gru))
 
 
 def test_numbers_and_single_parameters() -> None:

@@ -164,3 +164,26 @@ def test_a_browser_prints_it_without_a_complaint(page: str, tmp_path: Path) -> N
     run = browse(file, "--enable-logging=stderr", f"--print-to-pdf={printed}")
     assert printed.read_bytes().startswith(b"%PDF")
     assert "CONSOLE" not in run.stderr
+
+
+SHADED = """<!DOCTYPE html><meta charset="utf-8"><body>
+<iframe id="f" style="width:390px;height:800px" srcdoc="{page}"></iframe><script>
+document.getElementById("f").addEventListener("load", event => {{
+  const page = event.target.contentDocument;
+  const boxes = [...page.querySelectorAll(".scroll, pre")];
+  const seen = e => page.defaultView.getComputedStyle(e);
+  document.body.dataset.seen = boxes.map(e => seen(e).backgroundAttachment).join("/");
+}});</script></body>"""
+
+
+def test_what_can_be_scrolled_has_a_shade(page: str, tmp_path: Path) -> None:
+    """Two covers move with what is in the box, and the shades below them do not."""
+    chromium()
+    assert "background:none" in page.partition("@media print")[2].partition("</style>")[0]
+    assert page.count("--shade:") == 2  # by day and by night
+    frame = tmp_path / "frame.html"
+    frame.write_text(SHADED.format(page=escape(page)), encoding="utf-8")
+    seen = browse(frame, "--dump-dom", "--virtual-time-budget=5000").stdout
+    found = re.search(r'data-seen="([^"]*)"', seen)
+    assert found, seen[-2000:]
+    assert set(found[1].split("/")) == {"local, local, scroll, scroll"}

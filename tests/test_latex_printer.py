@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from gru_sym.algebra.typeset import width
+from gru_sym.algebra.lines import width
 from gru_sym.cells import Cell, cell, names
 from gru_sym.derive.describe import KINDS
 from gru_sym.derive.vjp import vjp

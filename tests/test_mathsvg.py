@@ -3,15 +3,18 @@ r"""Formulas as SVG."""
 import re
 import subprocess
 import sys
+from contextlib import nullcontext
+from importlib import import_module
 from xml.etree import ElementTree as ET
 
 import pytest
 
 from gru_sym.cells import cell, names
+from gru_sym.documents import document
 from gru_sym.errors import MissingLibraryError, UnsupportedError
-from gru_sym.latex import latex_cell, latex_derivation
+from gru_sym.latex import latex_cell, latex_derivation, mathsvg
 from gru_sym.latex.mathsvg import INSTALL, MathSvg, glyph_defs, glyph_sheet, typeset
-from tests.latex_tools import SAMPLE, formulas_of, katex_errors, ziamath
+from tests.latex_tools import SAMPLE, formulas_of, katex_errors, mathjax_errors, ziamath
 
 
 @pytest.fixture(autouse=True)
@@ -101,6 +104,25 @@ def test_what_ziamath_would_set_otherwise() -> None:
     assert three - two == pytest.approx(two - one, abs=0.05)
 
 
+def test_what_is_left_out_for_speed_changes_no_drawing(monkeypatch: pytest.MonkeyPatch) -> None:
+    formulas = [
+        r"\left( \frac{a}{\sqrt{b_{t}^{2}}} \right)^{2}",
+        r"\left[ \left. \frac{\frac{a}{b}}{c} \right| \right]",
+        r"\Bigl( \widehat{x} \Bigr) \, \overline{a + \left\{ \frac{a}{b} \right\}}",
+        r"\begin{pmatrix} a & \frac{b}{c} \\ \left( d \right) & e \end{pmatrix} \overset{a}{\to} b",
+        latex_derivation(cell("lstm")),
+    ]
+    quick = [typeset.__wrapped__(each, display=True) for each in formulas]
+    row = import_module("ziamath.nodes.mrow").Mrow
+    measure = row._get_height_nostretch
+    # The version that is installed has what is replaced, and has it again afterwards.
+    with mathsvg._quick():
+        assert row._get_height_nostretch is not measure
+    assert row._get_height_nostretch is measure
+    monkeypatch.setattr(mathsvg, "_quick", nullcontext)
+    assert [typeset.__wrapped__(each, display=True) for each in formulas] == quick
+
+
 def test_an_unknown_command_is_an_error() -> None:
     with pytest.raises(UnsupportedError, match="cannot typeset"):
         typeset(r"\frac{a}")
@@ -116,6 +138,24 @@ def test_an_absent_library(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_katex_renders_the_sample() -> None:
     assert katex_errors([r"\frac{a}", r"\gruu"]) != []
     assert katex_errors(formulas_of(SAMPLE)) == []
+
+
+def test_mathjax_finds_what_is_wrong() -> None:
+    wrong = [r"\frac{a}", r"\gruu", "x_{1}_{2}"]
+    assert [each.partition(":")[0] for each in mathjax_errors(["a", *wrong])] == wrong
+    assert mathjax_errors(formulas_of(SAMPLE)) == []
+
+
+@pytest.mark.slow
+def test_mathjax_renders_documents() -> None:
+    documents = (
+        document(cell(name), "all", notation, "full")
+        for name in ("gru", "lstm", "gru_layernorm", "minlstm")
+        for notation in ("chung", "lecture")
+    )
+    formulas = dict.fromkeys(formula for each in documents for formula in formulas_of(each))
+    assert len(formulas) > 400
+    assert mathjax_errors([*formulas]) == []
 
 
 @pytest.mark.slow

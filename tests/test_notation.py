@@ -8,7 +8,7 @@ import pytest
 
 from gru_sym import cells
 from gru_sym.errors import DataError
-from gru_sym.latex.notation import FORMS, NOTATIONS, Notation, load_notation, notation_of
+from gru_sym.latex.notation import FORMS, GATE, NOTATIONS, Notation, load_notation, notation_of
 from gru_sym.latex.printer import latex_cell, latex_derivation
 
 
@@ -56,7 +56,7 @@ def test_each_key_of_a_file(tmp_path: Path, key: str) -> None:
 
 
 def test_every_key_is_tried() -> None:
-    assert {f.name for f in fields(Notation)} == {*KEYS, "name", "symbols"}
+    assert {f.name for f in fields(Notation)} == {*KEYS, "name", "symbols", "inherited"}
 
 
 def test_base_and_symbols(tmp_path: Path) -> None:
@@ -91,6 +91,15 @@ WRONG = {
     "[symbols]\nz = 1": "symbol of `z` has to be LaTeX",
     "[symbols]\nz = ' '": "symbol of `z` has to be LaTeX",
     "bias": "is not TOML",
+    'input_matrix = "W"': "one symbol for all: it has to hold <gate>",
+    'state_matrix = "U_{<gat>}"': "one symbol for all: it has to hold <gate>",
+    'bias = "b^{<gate>_x}"': "has two of _ where the gate's symbol has a script",
+    "[symbols]\nW_z = 'W_{<gate>}'": "the symbol of `W_z` has <gate>, which only a template has",
+    "[symbols]\nz_bar = 'q'": "'z_bar', which no cell can have",
+    "[symbols]\nsigmoid = 'q'": "'sigmoid', which no cell can have",
+    "[symbols]\nH = 'q'": "'H', which no cell can have",
+    "[symbols]\n'h tilde' = 'q'": "'h tilde', which no cell can have",
+    "[symbols.z]\ntext = 'q'": "symbol of `z` has to be LaTeX",
 }
 
 
@@ -101,6 +110,24 @@ def test_what_a_file_cannot_say(tmp_path: Path, text: str) -> None:
     assert caught.value.mend
     if "chong" not in text:
         assert str(tmp_path / "mine.toml") in str(caught.value)
+
+
+def test_a_gate_in_a_script_is_put_in_braces(tmp_path: Path) -> None:
+    found = loaded(tmp_path, 'input_matrix = "W_<gate>"\nstate_matrix = "U^ <gate>"')
+    assert (found.input_matrix, found.state_matrix) == ("W_{<gate>}", "U^{<gate>}")
+
+
+def test_a_template_may_be_taken_away(tmp_path: Path) -> None:
+    assert loaded(tmp_path, 'base = "xh"\ninput_matrix = ""').input_matrix == ""
+
+
+def test_a_files_symbols_are_chosen_its_bases_inherited(tmp_path: Path) -> None:
+    found = loaded(tmp_path, "base = 'pytorch'\n[symbols]\nh_tilde = 'n'\nz = 'u'")
+    assert found.chosen == (("h_tilde", "n"), ("z", "u"))
+    assert found.inherited == {"b_hn"}
+    for notation in NOTATIONS.values():
+        assert notation.chosen == ()
+        assert all(GATE in key for key in (notation.bias, notation.input_matrix) if key)
 
 
 UNSAFE = {

@@ -7,7 +7,7 @@ import pytest
 from gru_sym import cells, jacobian
 from gru_sym.algebra.tree import Number
 from gru_sym.cells import Cell
-from gru_sym.derive.paths import terms_of
+from gru_sym.derive.paths import Path, terms_of
 from gru_sym.derive.products import block_head, block_rows, factors, label, product
 from gru_sym.latex.notation import NOTATIONS, Notation
 from gru_sym.latex.printer import printer_of
@@ -91,8 +91,11 @@ def test_heads_and_labels() -> None:
     key = next(iter(jacobian(cells.lstm).blocks))
     printer = printer_of(cells.lstm, "chung")
     assert block_head(key, printer) == r"\frac{\partial h_{t}}{\partial h_{t-1}}"
-    assert label("skip") == r"\text{(skip)}"
-    assert label("a_b → reset") == r"(\text{a\_b} \to \text{reset})"
+    assert label(Path("skip", (), ()), printer) == r"\text{(skip)}"
+    assert label(Path("a_b → reset", (), ()), printer) == r"(\text{a\_b} \to \text{reset})"
+    assert (
+        label(Path("c_next → my gate", ("c_next",), ()), printer) == r"(c_{t} \to \text{my gate})"
+    )
     rows = block_rows(key, (), printer)
     assert [row.right for row in rows] == ["0"]
     rows = block_rows(key, jacobian(cells.lstm).blocks[key], printer)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gru_sym.algebra.symbols import COTANGENTS, Naming, Symbol, escape_text
+from gru_sym.algebra.symbols import COTANGENTS, Naming, Symbol, at, escape_text, look, spelled
 
 PLAIN = [
     ("z", "z"),
@@ -106,6 +106,43 @@ def test_symbols_of_its_own(name: str, symbol: str) -> None:
 
 def test_symbols_without_time() -> None:
     assert Naming(symbols=OWN)("h_next") == r"\mathbf{s}'"
+
+
+def test_the_argument_in_a_next_states_line_is_no_next_value() -> None:
+    naming = replace(TIMED_NAMING, symbols={"a_h": spelled("a_h")})
+    assert naming("a_h_next") == "a_{h,t}"
+
+
+NAME = st.from_regex(r"[A-Za-z][A-Za-z0-9_]{0,8}", fullmatch=True)
+
+
+@given(NAME, NAME)
+def test_two_names_are_never_spelled_alike(one: str, other: str) -> None:
+    assert (look(spelled(one)) == look(spelled(other))) == (one == other)
+    assert look(spelled(one)) != look(Naming()(other))
+
+
+def test_a_long_word_has_a_long_bar() -> None:
+    naming = Naming(symbols={"x_t": spelled("x_t")})
+    assert naming("x_t_bar") == r"\overline{\mathtt{x\_t}}"
+    assert str(at(Symbol.read(spelled("x_t")), "t")) == r"\mathtt{x\_t}_{t}"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "alike"),
+    [
+        ("W_{xz}", r"W_{\mathrm{xz}}", True),
+        (r"\bar{a}_{z}", r"\bar{a_{z}}", True),
+        (r"\overline{ab}", r"\bar{\mathrm{ab}}", True),
+        ("f'", r"f^{\prime}", True),
+        ("W_{xz}", "W_{x,z}", False),
+        (r"\mathbf{W}", "W", False),
+        (r"\mathtt{x\_t}", r"\mathtt{x}_{t}", False),
+        ("L", r"\mathtt{L}", False),
+    ],
+)
+def test_look(one: str, other: str, alike: bool) -> None:
+    assert (look(one) == look(other)) is alike
 
 
 @pytest.mark.parametrize("latex", [r"\tilde{c}_{x,z}^{k}", r"\mathbf{W}", r"\hat{f}_{1}", "h'"])

@@ -1,5 +1,6 @@
 """Documents as files."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,14 +9,16 @@ import pytest
 from gru_sym import cells, write_document
 from gru_sym.cells import Cell
 from gru_sym.documents import document
-from gru_sym.documents.write import ENDINGS, check_ending, write
+from gru_sym.documents.write import ENDINGS, check_ending, label_of, write
 from gru_sym.errors import DataError, GruSymError, MissingLibraryError
 from gru_sym.latex import mathsvg
 from gru_sym.latex.html import html_of
 from gru_sym.latex.markdown import markdown_of
-from gru_sym.latex.pdf import INSTALL
-from gru_sym.latex.tex import tex_of
+from gru_sym.latex.notation import NOTATIONS
+from gru_sym.latex.pdf import INSTALL, overfull
+from gru_sym.latex.tex import SHRUNK, fragment_of, tex_of
 from tests.latex_tools import HOSTILE, SAMPLE, pdf_text, tex, ziamath
+from tests.test_latex_tex import paper
 
 MADE = document(cells.rnn_relu)
 NEED: dict[str, Callable[[], object]] = {
@@ -149,3 +152,36 @@ def test_every_block_in_every_format(tmp_path: Path) -> None:
     ziamath()
     for ending in ENDINGS:
         assert write(SAMPLE, tmp_path / f"sample{ending}")[0].stat().st_size > 1000
+
+
+def test_fragments_of_two_cells_in_a_paper(tmp_path: Path) -> None:
+    tex()
+    texts = []
+    for cell in (cells.gru, cells.lstm):
+        out = tmp_path / f"{cell.name}.tex"
+        assert write_document(cell, out, steps="full", fragment=True) == (out,)
+        texts.append(out.read_text(encoding="utf-8"))
+    assert texts[0] == fragment_of(document(cells.gru, steps="full"), "gru")
+    log = paper(texts, "sec:gru", "eq:gru:1", "sec:lstm")
+    assert "numbers: A, 2, B, 1" in log
+    for wrong in ("left behind", "undefined", "multiply", "Missing character", SHRUNK):
+        assert wrong not in log
+    assert overfull(log) == []
+
+
+@pytest.mark.parametrize("name", ["x.html", "x.pdf", "x.md"])
+def test_a_fragment_is_latex(tmp_path: Path, name: str) -> None:
+    with pytest.raises(DataError, match="a fragment is LaTeX") as caught:
+        write_document(cells.rnn, tmp_path / name, fragment=True)
+    assert "ends in .tex" in caught.value.mend
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_labels_differ() -> None:
+    named = [
+        Cell.parse("h_next = tanh(U @ h)", name=name) for name in ("a b", "a-b", HOSTILE, "中")
+    ]
+    labels = [label_of(each, "all", "chung") for each in (cells.gru, cells.gru_concat, *named)]
+    labels += [label_of(cells.gru, "vjp", each) for each in NOTATIONS]
+    assert len(set(labels)) == len(labels)
+    assert all(re.fullmatch("[A-Za-z0-9-]+", label) for label in labels)

@@ -12,10 +12,11 @@ from sympy.printing.latex import LatexPrinter
 
 from gru_sym.algebra import tree
 from gru_sym.algebra.expr import Dims, Node, Size, Var, shape_of
+from gru_sym.algebra.lines import Row
 from gru_sym.algebra.present import Equation, Presenter
 from gru_sym.algebra.rows import in_rows
 from gru_sym.algebra.rules import Elementwise
-from gru_sym.algebra.typeset import Row, Style, parenthesised, typeset
+from gru_sym.algebra.typeset import Style, parenthesised, typeset
 
 __all__ = ["Printer"]
 

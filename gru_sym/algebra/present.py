@@ -10,7 +10,7 @@ with its positive term, and ``1 - z`` stays ``1 - z``. The trees are printed as 
 import re
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
-from functools import singledispatchmethod
+from functools import reduce, singledispatchmethod
 from typing import Any, Protocol
 
 import sympy as sp
@@ -97,18 +97,24 @@ def reading_order(program: Equations) -> tuple[Var, ...]:
 
 
 def product(factors: Sequence[tree.Node]) -> tree.Node:
-    """The factors multiplied, in this order; ``a`` times ``b / c`` is ``a * b / c``."""
-    result = factors[0]
-    for factor in factors[1:]:
-        spine = []
+    """The factors multiplied, in this order; what divides goes below one line at the end."""
+    over: list[tree.Node] = []
+    under: list[tree.Node] = []
+    for factor in factors:
+        spine: list[tuple[str, tree.Node]] = []
         while isinstance(factor, tree.Binary) and factor.op in {"*", "/"}:
             spine.append((factor.op, factor.right))
             factor = factor.left
-        if factor != _ONE:
-            result = tree.Binary("*", result, factor)
+        over.append(factor)
         for op, right in reversed(spine):
-            result = tree.Binary(op, result, right)
-    return result
+            (over if op == "*" else under).append(right)
+    over = [each for each in over if each != _ONE] or [_ONE]
+    result = reduce(_times, over)
+    return tree.Binary("/", result, product(under)) if under else result
+
+
+def _times(left: tree.Node, right: tree.Node) -> tree.Node:
+    return tree.Binary("*", left, right)
 
 
 class Presenter:

@@ -13,9 +13,10 @@ import sympy as sp
 from gru_sym.algebra import tree
 from gru_sym.algebra.expr import Var, shape_of, variables_of
 from gru_sym.algebra.expressions import Printer
+from gru_sym.algebra.lines import aligned
 from gru_sym.algebra.present import Presenter, reading_order
 from gru_sym.algebra.show import aligned_lines
-from gru_sym.algebra.typeset import Style, aligned
+from gru_sym.algebra.typeset import Style
 from gru_sym.notebook import ShownAsText, formulas_html
 
 __all__ = ["Definition", "Program", "Scan", "Section", "presenter_for"]

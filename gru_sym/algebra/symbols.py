@@ -19,7 +19,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-__all__ = ["COTANGENTS", "Naming", "Symbol", "escape_text", "partial"]
+__all__ = ["COTANGENTS", "Naming", "Symbol", "at", "escape_text", "look", "partial", "spelled"]
 
 COTANGENTS = ("bar", "delta", "partial")
 r"""How the cotangent of z is written: \bar{z}, \delta_{z}, or \partial L / \partial z."""
@@ -34,6 +34,10 @@ _GREEK = frozenset(
 )
 _MARKS = frozenset({"tilde", "hat"})
 _NEXT = "next"
+_TOKEN = re.compile(r"\\[A-Za-z]+|\\.|.", re.DOTALL)
+# What two formulas may differ in, and a reader would still take one for the other.
+_UNSEEN = frozenset({"{", "}", " ", r"\mathrm", r"\mathit", r"\text", r"\operatorname"})
+_ALIKE = {r"\overline": r"\bar", r"\widetilde": r"\tilde", r"\widehat": r"\hat", r"\prime": "'"}
 _PRIME = r"\prime"
 # What derive says of a cotangent: from the loss at this step, from later steps, all together.
 _SAID = {"up": "loss", "later": "later", "given": "given", "total": "total"}
@@ -57,13 +61,13 @@ class Symbol:
     def read(cls, latex: str) -> "Symbol":
         r"""The parts of a LaTeX symbol such as ``\tilde{c}_{xz}``."""
         parts = {"": "", "_": "", "^": ""}
-        depth, at = 0, ""
-        for token in re.findall(r"\\[A-Za-z]+|\\.|.", latex, re.DOTALL):
+        depth, where = 0, ""
+        for token in _TOKEN.findall(latex):
             if depth == 0 and token in {"_", "^"}:
-                at = token
+                where = token
                 continue
             depth += (token == "{") - (token == "}")
-            parts[at] += token
+            parts[where] += token
         below, above = (_without_braces(parts[key].strip()) for key in "_^")
         return cls(parts[""].strip(), (below,) if below else (), above)
 
@@ -145,25 +149,26 @@ class Naming:
         if "bar" in lines and self.cotangent == "partial":
             lines.remove("bar")
             said = rf"^{{\mathrm{{{parts.said}}}}}" if parts.said else ""
-            found = partial(f"L{said}", str(_at(symbol, index)))
+            found = partial(f"L{said}", str(at(symbol, index)))
             return rf"\Bigl({found}\Bigr)^{{\!\cdot}}" if lines else found
         if "bar" in lines and self.cotangent == "delta":
             lines.remove("bar")
             symbol = Symbol(r"\delta", (str(symbol),))
         core = symbol.core
         for line in lines:
-            long = core.startswith(r"\mathrm")
+            long = core.startswith((r"\mathrm", r"\mathtt"))
             core = (r"\overline{" if line == "bar" and long else f"\\{line}{{") + core + "}"
         above = [symbol.above] if symbol.above else []
         above += [rf"\mathrm{{{parts.said}}}"] if parts.said else []
-        return str(_at(Symbol(core, symbol.below, r"\,".join(above)), index))
+        return str(at(Symbol(core, symbol.below, r"\,".join(above)), index))
 
     def _symbol(self, name: str, *, prime: bool) -> Symbol:
         """The symbol of a variable, without time."""
         if name in self.symbols:
             return Symbol.read(self.symbols[name])
         base = name.removesuffix(f"_{_NEXT}")
-        if base != name and base in self.symbols:
+        # Where states are known, nothing else has a next value: a_h_next is the argument in h_next.
+        if base != name and base in self.symbols and (base in self.states or not self.states):
             symbol = Symbol.read(self.symbols[base])
             return replace(symbol, above=symbol.above or _PRIME) if prime else symbol
         of = name.removeprefix("a_")
@@ -172,7 +177,8 @@ class Naming:
         return _symbol(name, prime=prime)
 
 
-def _at(symbol: Symbol, index: str) -> Symbol:
+def at(symbol: Symbol, index: str) -> Symbol:
+    """A symbol at a time; without an index, the symbol itself."""
     return replace(symbol, below=(*symbol.below, index)) if index else symbol
 
 
@@ -214,6 +220,27 @@ def _pieces(word: str) -> list[str]:
         safe = "".join(c for c in letters if c.isascii() and c.isalnum())
         found.append(safe if len(safe) == 1 else rf"\mathrm{{{safe}}}")
     return [*found, digits] if digits else found
+
+
+def spelled(name: str) -> str:
+    r"""A name as it is spelled in the text, for one whose symbol is another's.
+
+    No name is written so otherwise, and no two names are spelled alike.
+
+    >>> spelled("x_t")
+    '\\mathtt{x\\_t}'
+    """
+    return rf"\mathtt{{{escape_text(name)}}}"
+
+
+def look(latex: str) -> str:
+    r"""What a reader sees of a symbol: two that differ in braces, or in an upright letter, are one.
+
+    >>> look("W_{xz}") == look(r"W_{\mathrm{xz}}") != look("W_{x,z}")
+    True
+    """
+    tokens = (token for token in _TOKEN.findall(latex) if token not in _UNSEEN)
+    return " ".join(_ALIKE.get(token, token) for token in tokens).replace("^ '", "'")
 
 
 def escape_text(text: str) -> str:

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from gru_sym.algebra import tree
 from gru_sym.algebra.expr import Var
+from gru_sym.algebra.lines import Row, aligned
 from gru_sym.algebra.program import Program
 from gru_sym.algebra.symbols import Naming
-from gru_sym.algebra.typeset import Row, Style, aligned, typeset
+from gru_sym.algebra.typeset import Style, typeset
 from gru_sym.cells.elaborate import elaborate
 from gru_sym.cells.parse import parse
 from gru_sym.cells.show import show_document, show_equations

@@ -33,6 +33,7 @@ CHOICES = {
             "  gru-sym latex gru -o gru.pdf",
             "  gru-sym latex my.cell --of jacobian --notation pytorch -o jacobian.html",
             "  gru-sym latex lstm --steps full --notation mine.toml -o lstm.md",
+            "  gru-sym latex gru --fragment -o gru.tex    # \\input{gru} in a paper",
         )
     ),
 )
@@ -64,6 +65,11 @@ CHOICES = {
     help="With full, the why of each transpose and each diag.",
 )
 @click.option(
+    "--fragment",
+    is_flag=True,
+    help="Write a .tex for \\input in a paper: one section, its formulas numbered as the paper's.",
+)
+@click.option(
     "-o",
     "--out",
     metavar="FILE",
@@ -76,6 +82,7 @@ def latex_command(
     of: str,
     notation: str,
     steps: str,
+    fragment: bool,
     out: str | None,
     as_json: bool,
     **choices: str | None,
@@ -91,22 +98,29 @@ def latex_command(
     if out is not None:
         from gru_sym.documents.write import check_ending
 
-        check_ending(out)
+        check_ending(out, fragment=fragment)
         check_apart(cell, out)
     found = load_cell(cell)
     from gru_sym.documents.making import document
-    from gru_sym.documents.write import write
-    from gru_sym.latex.tex import tex_of
+    from gru_sym.documents.write import label_of, write
+    from gru_sym.latex.style import note_of_unused
+    from gru_sym.latex.tex import fragment_of, tex_of
 
-    made = document(found, of, _notation(notation, choices), steps)
-    written = write(made, Path(out)) if out is not None else ()
+    chosen = _notation(notation, choices)
+    note = note_of_unused(found, chosen)
+    if note:
+        click.echo(f"note: {note}", err=True)
+    made = document(found, of, chosen, steps)
+    label = label_of(found, of, chosen) if fragment else ""
+    written = write(made, Path(out), label) if out is not None else ()
+    source = fragment_of(made, label) if label else tex_of(made)
     if as_json:
         about: dict[str, Any] = {"cell": found.name, "of": of, "notation": notation, "steps": steps}
         about["verdict"] = made.verdict
         about["out"] = [str(path) for path in written]
-        output.print_json(about if written else about | {"source": tex_of(made)})
+        output.print_json(about if written else about | {"source": source})
     elif out is None:
-        click.echo(tex_of(made), nl=False)
+        click.echo(source, nl=False)
     else:
         for path in written:
             click.echo(f"wrote {path}", err=True)

@@ -5,13 +5,13 @@ state. It is named after the variables it goes through.
 """
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 from gru_sym.algebra.expr import Var
 from gru_sym.algebra.expressions import Printer
+from gru_sym.algebra.lines import aligned
 from gru_sym.algebra.program import Program, presenter_for
-from gru_sym.algebra.typeset import aligned
 from gru_sym.cells.equations import Cell
 from gru_sym.derive.jvp import tangent_lines, tangent_of
 from gru_sym.derive.local import linear_terms, merged
@@ -20,7 +20,7 @@ from gru_sym.derive.products import block_rows
 from gru_sym.errors import UnsupportedError
 from gru_sym.notebook import formulas_html
 
-__all__ = ["MAX_PATHS", "Jacobian", "jacobian"]
+__all__ = ["MAX_PATHS", "Jacobian", "Routes", "blocks_of", "jacobian", "named_paths"]
 
 MAX_PATHS = 5000
 
@@ -32,10 +32,13 @@ class Jacobian:
     Attributes:
         cell: the cell.
         blocks: (next state, state) → its paths; an empty tuple is a block of zeros.
+        bundles: (variable, variable) → the paths between them, where a path takes all of them
+            together as one factor; see :func:`~gru_sym.derive.bundles.bundled`.
     """
 
     cell: Cell
     blocks: dict[tuple[Var, Var], tuple[Path, ...]]
+    bundles: dict[tuple[Var, Var], tuple[Path, ...]] = field(default_factory=dict)
 
     def __getitem__(self, key: tuple[str, str]) -> tuple[Path, ...]:
         """The paths of the block ``("h_next", "h")``."""
@@ -78,33 +81,44 @@ def jacobian(cell: Cell) -> Jacobian:
     Raises:
         UnsupportedError: the cell has more than 5,000 paths.
     """
+    return Jacobian(cell, blocks_of(cell, {}))
+
+
+def blocks_of(cell: Cell, together: Mapping[Var, Var]) -> dict[tuple[Var, Var], tuple[Path, ...]]:
+    """The paths of each block; ``together`` is as in :class:`Routes`."""
     blocks = {}
     for state in cell.states:
-        routes = _Routes(cell.program, state)
+        routes = Routes(cell.program, state, together)
         for after in cell.nexts:
-            blocks[after, state] = tuple(_name_all(cell, routes.of(after)))
-    ordered = {(a, s): blocks[a, s] for a in cell.nexts for s in cell.states}
-    return Jacobian(cell, ordered)
+            blocks[after, state] = tuple(named_paths(cell, routes.of(after)))
+    return {(a, s): blocks[a, s] for a in cell.nexts for s in cell.states}
 
 
 Route = tuple[tuple[str, ...], tuple[Factor, ...]]  # through, factors
 
 
-class _Routes:
-    """All ways from one state to the definitions that depend on it."""
+class Routes:
+    """All ways from one input of a program, as a rule a state, to what depends on it.
 
-    def __init__(self, program: Program, state: Var) -> None:
+    ``together`` has variables to which all ways lead by another: these ways are one factor.
+    """
+
+    def __init__(self, program: Program, start: Var, together: Mapping[Var, Var]) -> None:
         self.dots = {tangent_of(v): v for v in program.variables}
-        self.found: dict[Var, list[Route]] = {state: [((), ())]}
-        for line in tangent_lines(program, [state]):
+        self.found: dict[Var, list[Route]] = {start: [((), ())]}
+        for line in tangent_lines(program, [start]):
             if line.expr == 0:
                 continue
             target = self.dots[line.var]
             routes: list[Route] = []
-            for factors, dot in linear_terms(line.expr, target.shape, self.dots):
+            terms = linear_terms(line.expr, target.shape, self.dots)
+            if together.get(target) in self.found:
+                by = together[target]
+                terms = iter([((Factor("bundle", (target, by)),), tangent_of(by))])
+            for factors, dot in terms:
                 source = self.dots[dot]
                 for through, tail in self.found[source]:
-                    way = through if source == state else (*through, str(source.name))
+                    way = through if source == start else (*through, str(source.name))
                     routes.append((way, merged((*factors, *tail))))
             if len(routes) > MAX_PATHS:
                 raise UnsupportedError(
@@ -118,17 +132,21 @@ class _Routes:
         return self.found.get(var, [])
 
 
-def _name_all(cell: Cell, routes: list[Route]) -> Iterator[Path]:
-    """Name the paths of one block; those through fewest variables come first."""
+def named_paths(cell: Cell, routes: list[Route], plain: str = "skip") -> Iterator[Path]:
+    """Name the paths of one block; those through fewest variables come first.
+
+    ``plain`` is what one is called that goes through no variable and no matrix.
+    """
     position = {str(v.name): k for k, v in enumerate(cell.program.variables)}
     # The argument of an activation, which the text does not write, a reader needs not hear of.
     written = {d.name for d in cell.document.definitions}
     shown = [(tuple(n for n in through if n in written), factors) for through, factors in routes]
     shown.sort(key=lambda item: (len(item[0]), [position[n] for n in item[0]]))
-    # The shortest way to call a path that no other of the block shares: the first variable, those
-    # with a role, all.
+    # The shortest way to call a path that no other of the block shares: the first variable that has
+    # a role, the first variable, those with a role, all.
     roles = [tuple(n for n in through if n in cell.roles) for through, _ in shown]
     taken = (
+        Counter(role[:1] for role in roles),
         Counter(through[:1] for through, _ in shown),
         Counter(roles),
         Counter(through for through, _ in shown),
@@ -136,10 +154,9 @@ def _name_all(cell: Cell, routes: list[Route]) -> Iterator[Path]:
     names = []
     for (through, factors), role in zip(shown, roles, strict=True):
         if not through:
-            plain = all(f.kind == "diag" for f in factors)
-            names.append("skip" if plain else "direct")
+            names.append(plain if all(f.kind == "diag" for f in factors) else "direct")
             continue
-        wishes = (through[:1], role, through)
+        wishes = (role[:1], through[:1], role, through)
         unique = (w for w, count in zip(wishes, taken, strict=True) if w and count[w] == 1)
         names.append(" → ".join(cell.roles.get(n, n) for n in next(unique, through)))
     for k, ((through, factors), name) in enumerate(zip(shown, names, strict=True)):

@@ -8,7 +8,8 @@ from itertools import chain
 import sympy as sp
 
 from gru_sym.algebra import tree
-from gru_sym.algebra.expr import Var, shape_of
+from gru_sym.algebra.expr import Size, Var, shape_of, variables_of
+from gru_sym.algebra.nodes import Total
 from gru_sym.algebra.present import Presenter, is_negative, product
 from gru_sym.algebra.show import show
 
@@ -36,9 +37,11 @@ class Factor:
 
     Attributes:
         kind: ``diag`` (diag of the vector, or a scalar), ``matrix``, ``column`` (a vector as n×1),
-            ``row`` (the transpose of one), ``embed`` (a block into a longer vector) or
-            ``restrict`` (a block out of one).
-        parts: expressions; a diag, column or row is their elementwise product, in this order.
+            ``row`` (the transpose of one), ``embed`` (a block into a longer vector),
+            ``restrict`` (a block out of one) or ``bundle`` (the derivative of one variable by
+            another, by all ways between them).
+        parts: expressions; a diag, column or row is their elementwise product, in this order;
+            of a bundle the variable, and that by which it is differentiated.
         bounds: for ``embed`` and ``restrict``: first block, block after the last.
         whole: for ``embed`` and ``restrict``: the dimension of the longer vector.
     """
@@ -97,64 +100,82 @@ def terms_of(paths: Iterable[Path], presenter: Presenter) -> Iterator[Term]:
     for path in paths:
         negative = False
         kinds: list[str] = []
-        contents: list[list[tree.Node]] = []
+        contents: list[list[sp.Expr]] = []
+        blocks: list[Factor] = []
         for factor in chain.from_iterable(map(_with_ones, path.factors)):
-            minus, parts = _parts(factor, presenter)
-            negative ^= minus
             scalar = factor.kind == "diag" and not shape_of(factor.expr)
-            whole = bool(kinds) and contents[-1] != [_ONE]
+            whole = bool(kinds) and contents[-1] != [sp.S.One]
             if scalar and whole and kinds[-1] in {"diag", "column", "scalar"}:
-                contents[-1] += parts
+                contents[-1] += factor.parts
             else:
                 kinds.append("scalar" if scalar else factor.kind)
-                contents.append(parts)
-        ones = contents[1:2] == [[_ONE]]
+                contents.append(list(factor.parts))
+                blocks.append(factor)
+        ones = contents[1:2] == [[sp.S.One]]
         if kinds[:1] == ["scalar"] and kinds[1:2] in (["diag"], ["column"]) and not ones:
             kinds, contents = kinds[1:], [contents[0] + contents[1], *contents[2:]]
-        factors = (
-            ShownFactor(kind, product(_without_ones(parts)))
-            for kind, parts in zip(kinds, contents, strict=True)
-        )
-        kept = tuple(f for f in factors if not (f.kind == "scalar" and f.content == _ONE))
-        yield Term(path, negative, kept)
+            blocks = blocks[1:]
+        factors = []
+        for kind, parts, factor in zip(kinds, contents, blocks, strict=True):
+            if kind in {"embed", "restrict", "bundle"}:
+                factors.append(ShownFactor(kind, _block(factor)))
+                continue
+            minus, content = _multiplied(parts, presenter)
+            negative ^= minus
+            if (kind, content) != ("scalar", _ONE):
+                factors.append(ShownFactor(kind, content))
+        yield Term(path, negative, tuple(factors))
 
 
 _ONE = tree.Number(Fraction(1))
 
 
 def _with_ones(factor: Factor) -> tuple[Factor, ...]:
-    """A column or a row of equal numbers as the number and the column or row of ones."""
-    if factor.kind in {"column", "row"} and factor.expr != 1 and not shape_of(factor.expr):
+    """A row as a number and the rest; a column of equal numbers as the number and one of ones."""
+    if factor.kind == "column" and factor.expr != 1 and not shape_of(factor.expr):
         return Factor("diag", factor.parts), Factor(factor.kind, (sp.S.One,))
+    if factor.kind == "row":
+        split = [f.primitive() for part in factor.parts for f in sp.Mul.make_args(part)]
+        numbers = [*(number for number, _ in split), *(r for _, r in split if not shape_of(r))]
+        scalars = tuple(number for number in numbers if number != 1)
+        if scalars:
+            rest = tuple(r for _, r in split if shape_of(r))
+            return Factor("diag", scalars), Factor("row", rest or (sp.S.One,))
     return (factor,)
 
 
-def _parts(factor: Factor, presenter: Presenter) -> tuple[bool, list[tree.Node]]:
-    """The sign of a factor, and its parts without it."""
-    if factor.kind in {"embed", "restrict"}:
-        start, stop = factor.bounds
-        columns = tree.Slice(
-            tree.Name(IDENTITY),
-            factor.whole[:start] or None,
-            factor.whole[:stop] if stop < len(factor.whole) else None,
-            columns=True,
-        )
-        return False, [columns if factor.kind == "embed" else tree.Transpose(columns)]
-    negative, parts = False, []
-    for part in factor.parts:
-        minus = is_negative(part)
-        negative ^= minus
-        number, rest = (-part if minus else part).primitive()
-        if number.q == 1 and number != 1:
-            parts.append(presenter.expression(number))
-        else:
-            rest *= number
-        parts.append(presenter.expression(rest))
-    return negative, parts
+def _block(factor: Factor) -> tree.Node:
+    """The columns of the identity; for a bundle ``d(a, q)``, the derivative of a by q."""
+    if factor.kind == "bundle":
+        return tree.Call("d", tuple(tree.Name(str(part.name)) for part in factor.parts))
+    start, stop = factor.bounds
+    columns = tree.Slice(
+        tree.Name(IDENTITY),
+        factor.whole[:start] or None,
+        factor.whole[:stop] if stop < len(factor.whole) else None,
+        columns=True,
+    )
+    return columns if factor.kind == "embed" else tree.Transpose(columns)
 
 
-def _without_ones(parts: list[tree.Node]) -> list[tree.Node]:
-    return [part for part in parts if part != _ONE] or [_ONE]
+def _multiplied(parts: Iterable[sp.Expr], presenter: Presenter) -> tuple[bool, tree.Node]:
+    """The sign of a product and the rest of it: numbers and sizes first, then part by part."""
+    negative, constant, below = False, sp.S.One, sp.S.One
+    written = []
+    for part in parts:
+        negative ^= is_negative(part)
+        number, rest = (-part if is_negative(part) else part).primitive()
+        sizes = [] if rest.has(Total) else [f for f in sp.Mul.make_args(rest) if _is_size(f)]
+        constant *= number
+        below *= sp.Mul(*sizes)
+        written.append(presenter.expression(sp.Mul(rest, *(1 / size for size in sizes))))
+    over, under = (tree.Number(Fraction(int(n))) for n in (constant.p, constant.q))
+    numbers = [tree.Binary("/", over, under) if under != _ONE else over]
+    return negative, product([*numbers, presenter.expression(below), *written])
+
+
+def _is_size(factor: sp.Expr) -> bool:
+    return bool(factor.atoms(Size)) and not variables_of(factor)
 
 
 def jacobian_lines(

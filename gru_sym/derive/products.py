@@ -9,11 +9,12 @@ from fractions import Fraction
 
 from gru_sym.algebra.expr import Var
 from gru_sym.algebra.expressions import Printer
+from gru_sym.algebra.lines import Row
 from gru_sym.algebra.rows import transposed
 from gru_sym.algebra.symbols import escape_text, partial
-from gru_sym.algebra.tree import Binary, Call, Name, Number, Transpose
-from gru_sym.algebra.typeset import Row, parenthesised
-from gru_sym.derive.paths import IDENTITY, Path, ShownFactor, Term, terms_of
+from gru_sym.algebra.tree import Binary, Call, Number, Transpose
+from gru_sym.algebra.typeset import parenthesised
+from gru_sym.derive.paths import Path, ShownFactor, Term, terms_of
 
 __all__ = ["block_head", "block_rows", "factors", "label", "product"]
 
@@ -40,15 +41,18 @@ def block_rows(key: tuple[Var, Var], paths: Iterable[Path], printer: Printer) ->
         if k:
             sign = "- " if term.negative else "+ "
         shown = sign + product(term, printer, is_array=bool(key[1].shape))
-        rows.append(Row("" if k else head, shown, label(term.path.name)))
+        rows.append(Row("" if k else head, shown, label(term.path, printer)))
     return rows
 
 
-def label(name: str) -> str:
-    """The name of a path, whose parts are roles and names."""
-    words = [rf"\text{{{escape_text(word)}}}" for word in name.split(" → ")]
-    if len(words) == 1:
-        return rf"\text{{({escape_text(name)})}}"
+def label(path: Path, printer: Printer) -> str:
+    """The name of a path in parentheses: roles as text, names as symbols."""
+    words = [
+        printer.style.name_of(word) if word in path.through else rf"\text{{{escape_text(word)}}}"
+        for word in path.name.split(" → ")
+    ]
+    if words == [rf"\text{{{escape_text(path.name)}}}"]:
+        return rf"\text{{({escape_text(path.name)})}}"
     return "(" + r" \to ".join(words) + ")"
 
 
@@ -86,11 +90,13 @@ def _factor(factor: ShownFactor, printer: Printer) -> str:
             content = Transpose(content)
         case "column" if printer.in_rows:
             content = Transpose(content)
-        case "row" | "column" if not isinstance(content, Name):
+        case "bundle" if isinstance(content, Call):
+            of, by = map(printer.node, content.args)
+            return partial(of, by)
+        case "row" | "column" if isinstance(content, Binary) and content.op != "/":
             return parenthesised(printer.node(content))
         case "embed" | "restrict" if printer.in_rows:
             content = transposed(content)
         case _ if isinstance(content, Binary) and content.op in {"+", "-"}:
             return parenthesised(printer.node(content, matrix=kind == "matrix"))
-    shown = printer.node(content, matrix=kind == "matrix")
-    return shown.replace(printer.style.name_of(IDENTITY), _IDENTITY)
+    return printer.node(content, matrix=kind == "matrix")

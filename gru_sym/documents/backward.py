@@ -6,10 +6,11 @@ import sympy as sp
 
 from gru_sym.algebra import tree
 from gru_sym.algebra.expr import Var, variables_of
+from gru_sym.algebra.lines import Row, aligned, width
 from gru_sym.algebra.nodes import MatVec
 from gru_sym.algebra.program import Definition, Program
 from gru_sym.algebra.rules import Elementwise
-from gru_sym.algebra.typeset import Row, aligned, parenthesised, width
+from gru_sym.algebra.typeset import parenthesised
 from gru_sym.derive.local import Local
 from gru_sym.derive.vjp import cotangent_of, total_of
 from gru_sym.documents.context import WIDE, Context, joined, prose
@@ -77,7 +78,8 @@ def _step(
     found: Mapping[Var, Sequence[Local]],
 ) -> Iterator[Block]:
     users = [each for group in found.values() for each in group if each.by == var and each.products]
-    users = [each for each in users if _reached(bars[each.of], line, context)]
+    # In the order of the line itself, which follows reverse accumulation.
+    users = [each for each in reversed(users) if _reached(bars[each.of], line, context)]
     row = context.printer.row(line)
     rows = [row]
     given = var in context.cell.program.outputs and line.var == total_of(var)
@@ -95,8 +97,8 @@ def _step(
 
 
 def _reason(context: Context, var: Var, users: Sequence[Local], *, given: bool) -> Spans:
-    uses = joined(context.ref(("definition", u.of)) for u in users)
-    slopes = joined(context.ref(("local", u.of)) for u in users)
+    uses = joined(context.ref(("definition", u.of)) for u in reversed(users))
+    slopes = joined(context.ref(("local", u.of)) for u in reversed(users))
     if not users:
         return ("It is an output, and nothing else uses it.",)
     known = "whose derivative is in" if len(users) == 1 else "with the derivatives in"
@@ -197,11 +199,15 @@ def parameter_section(
     if not cell.params:
         return None
     bars = {v: _bar(v, lines) for v in cell.program.variables}
+    share = Math(context.printer.style.name_of(str(cotangent_of(cell.params[0]).name)))
     blocks: list[Block] = [
         Paragraph(
-            (
-                "The share of one step. Over a sequence, and over a batch, the gradient of a "
-                "parameter is the sum of these shares.",
+            prose(
+                "What one step gives to the gradients: {} is the derivative by the copy of {} that "
+                "step $t$ uses. Over a sequence, and over a batch, the gradient of a parameter is "
+                "the sum of these shares.",
+                share,
+                context.symbol(cell.params[0]),
             )
         )
     ]

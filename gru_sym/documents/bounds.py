@@ -4,10 +4,12 @@ from collections.abc import Iterator
 
 import sympy as sp
 
-from gru_sym.algebra.expr import Var, shape_of
+from gru_sym.algebra.expr import Shape, Var, shape_of, variables_of
+from gru_sym.algebra.lines import Row
+from gru_sym.algebra.present import product
 from gru_sym.algebra.rules import Elementwise
 from gru_sym.algebra.symbols import partial
-from gru_sym.algebra.typeset import Row
+from gru_sym.algebra.typeset import dimension
 from gru_sym.derive.jacobian import Jacobian
 from gru_sym.derive.paths import Factor, Path
 from gru_sym.derive.products import block_head
@@ -84,8 +86,8 @@ def _state(context: Context, index: str) -> str:
 
 
 def _block_bound(context: Context, key: tuple[Var, Var], paths: tuple[Path, ...]) -> Block:
-    exact = [_product_of_norms(context, path, known=False) for path in paths]
-    coarse = [_product_of_norms(context, path, known=True) for path in paths]
+    exact = [_product_of_norms(context, key, path, known=False) for path in paths]
+    coarse = [_product_of_norms(context, key, path, known=True) for path in paths]
     head = rf"\Bigl\lVert {block_head(key, context.printer)} \Bigr\rVert_{{2}}"
     rows = [Row(head, " + ".join(exact), relation=r"\le")]
     reason = prose(
@@ -117,49 +119,114 @@ def _known(context: Context) -> Spans:
         words.append(prose(r"$\tanh$ and $1 - \tanh^{2}$ are at most 1"))
     for kind in sorted(kinds & {"sin", "cos", "step"}):
         words.append((f"{kind} is at most 1",))
-    return joined(words)
+    return joined(words, last="; ")
 
 
-def _product_of_norms(context: Context, path: Path, *, known: bool) -> str:
+def _product_of_norms(context: Context, key: tuple[Var, Var], path: Path, *, known: bool) -> str:
     """The norms of a path's factors, side by side; ``known`` puts numbers for what is bounded."""
     number: sp.Rational = sp.S.One
     shown: list[str] = []
-    for factor in path.factors:
-        if factor.kind in {"embed", "restrict"}:
-            continue
-        if factor.kind == "matrix":
-            inner = context.printer.expression(factor.parts[0], matrix=True)
-            shown.append(rf"\lVert {inner} \rVert_{{2}}")
-            continue
+    for factor, ones in zip(path.factors, _lengths(key, path), strict=True):
+        match factor.kind:
+            case "embed" | "restrict":
+                continue
+            case "bundle":
+                inner = partial(*(context.printer.expression(part) for part in factor.parts))
+                shown.append(_norm(inner, "2"))
+                continue
+            case "matrix":
+                shown.append(_norm(context.printer.expression(factor.parts[0], matrix=True), "2"))
+                continue
         content, rest = _content(factor)
         number *= content
         if known:
             largest, rest = _without_bounded(context, rest)
             number *= largest
-        if rest != 1:
-            inner = context.printer.expression(rest)
+        sizes = sp.Mul(*(each for part in rest for each in part if not variables_of(each)))
+        if sizes != 1:
+            shown.append(context.printer.expression(sizes))
+        kept = [sp.Mul(*filter(variables_of, part)) for part in rest]
+        kept = [each for each in kept if each != 1]
+        whole = sp.Mul(*kept)
+        if whole != 1:
+            presenter = context.printer.presenter
+            inner = context.printer.node(product([presenter.expression(each) for each in kept]))
             size = r"\infty" if factor.kind == "diag" else "2"
-            flat = not shape_of(rest)
-            shown.append(rf"\left|{inner}\right|" if flat else rf"\lVert {inner} \rVert_{{{size}}}")
-        if factor.kind in {"column", "row"} and not shape_of(rest):
-            shown.append(r"\lVert \mathbf{1} \rVert_{2}")
+            shown.append(_norm(inner, size) if shape_of(whole) else rf"\left|{inner}\right|")
+        if factor.kind in {"column", "row"} and not shape_of(whole):
+            shown.append(rf"\sqrt{{{ones}}}")
     if number != 1 or not shown:
         shown.insert(0, context.printer.expression(number).replace(r"\frac", r"\tfrac"))
     return r"\,".join(shown)
 
 
-def _content(factor: Factor) -> tuple[sp.Rational, sp.Expr]:
-    """The size of the number in front, and the rest."""
-    number, rest = factor.expr.as_coeff_Mul(rational=True)
-    return abs(number), rest
+def _norm(inner: str, size: str) -> str:
+    """A norm, as tall as a fraction within."""
+    left, right = (r"\Bigl", r"\Bigr") if r"\frac" in inner else ("", "")
+    return rf"{left}\lVert {inner} {right}\rVert_{{{size}}}"
 
 
-def _without_bounded(context: Context, expr: sp.Expr) -> tuple[sp.Rational, sp.Expr]:
+def _lengths(key: tuple[Var, Var], path: Path) -> list[str]:
+    """For each factor how long it is, if it is a column or a row of equal numbers.
+
+    A column is as long as what stands left of it has columns, a row as what stands right has rows.
+    """
+    left, right = (_one(v.shape) for v in key)
+    before: list[str] = []
+    for factor in path.factors:
+        before.append(left)
+        left = _sides(factor, left)[1]
+    after: list[str] = []
+    for factor in reversed(path.factors):
+        after.insert(0, right)
+        right = _sides(factor, right)[0]
+    return [
+        before[k] if factor.kind == "column" else after[k] for k, factor in enumerate(path.factors)
+    ]
+
+
+def _sides(factor: Factor, other: str) -> tuple[str, str]:
+    """How many rows and columns a factor has; a diagonal has as many as what is beside it."""
+    match factor.kind:
+        case "matrix":
+            rows, columns = shape_of(factor.parts[0])
+            return _one((rows,)), _one((columns,))
+        case "bundle":
+            of, by = factor.parts
+            return _one(shape_of(of)), _one(shape_of(by))
+        case "embed" | "restrict":
+            part = factor.whole[slice(*factor.bounds)]
+            sides = _one((factor.whole,)), _one((part,))
+            return sides if factor.kind == "embed" else sides[::-1]
+        case "diag":
+            return other, other
+        case _:
+            return "", ""
+
+
+def _one(shape: Shape) -> str:
+    return " + ".join(map(dimension, shape[0])) if shape else ""
+
+
+def _content(factor: Factor) -> tuple[sp.Rational, list[list[sp.Expr]]]:
+    """The size of the number in front, and what each part of the factor multiplies."""
+    number: sp.Rational = sp.S.One
+    rest = []
+    for part in factor.parts:
+        split = [each.primitive() for each in sp.Mul.make_args(part)]
+        number *= sp.Mul(*(content for content, _ in split))
+        rest.append([inner for _, inner in split if inner not in {1, -1}])
+    return number, rest
+
+
+def _without_bounded(
+    context: Context, parts: list[list[sp.Expr]]
+) -> tuple[sp.Rational, list[list[sp.Expr]]]:
     """What is at most a number, as that number; and what is left."""
     values = {d.var: d.expr for d in context.cell.program}
-    factors = list(sp.Mul.make_args(expr))
     number: sp.Rational = sp.S.One
-    for bounded in sorted(_bounded(values, expr), key=str):
+    factors = [each for part in parts for each in part]
+    for bounded in sorted(_bounded(values, sp.Mul(*factors)), key=str):
         if _kind(values, bounded) == "sigmoid" and {bounded, 1 - bounded} <= set(factors):
             factors.remove(bounded)
             factors.remove(1 - bounded)
@@ -167,7 +234,14 @@ def _without_bounded(context: Context, expr: sp.Expr) -> tuple[sp.Rational, sp.E
         for small in _at_most_one(values, bounded):
             if small in factors:
                 factors.remove(small)
-    return number, sp.Mul(*factors)
+    rest: list[list[sp.Expr]] = []
+    for part in parts:
+        rest.append([])
+        for each in part:
+            if each in factors:
+                factors.remove(each)
+                rest[-1].append(each)
+    return number, rest
 
 
 def _kind(values: dict[Var, sp.Expr], of: sp.Expr) -> str:
@@ -217,12 +291,14 @@ def _meaning(context: Context, jacobian: Jacobian) -> Iterator[Block]:
     ]
     for key, path in kept:
         shown = context.printer.expression(sp.Mul(*(f.expr for f in path.factors)))
+        numbered = path.name[-1:].isdigit()
+        called = f"the path {path.name}" if numbered else f"the {path.name} path"
         yield Paragraph(
             prose(
-                "What the {} path alone carries from unit $i$ of the first {} to unit $i$ of the "
+                f"What {called} alone carries from unit $i$ of the first {{}} to unit $i$ of the "
                 "last is the product over time of entry $i$ of {}. It needs no matrix, and lasts "
                 "where that entry stays near 1.",
-                *(path.name, context.symbol(key[1]), Math(shown)),
+                *(context.symbol(key[1]), Math(shown)),
             )
         )
     if not kept:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from gru_sym.algebra.expr import Var
 from gru_sym.algebra.expressions import Printer
-from gru_sym.algebra.typeset import Row, aligned
+from gru_sym.algebra.lines import Row, aligned
 from gru_sym.cells.equations import Cell
 from gru_sym.latex.blocks import Formula, Math, Ref, Span, Spans, prose
 from gru_sym.latex.notation import Notation
@@ -26,6 +26,7 @@ class Context:
         printer: writes the cell's expressions and those of its vjp.
         full: whether each transpose and each diag is explained.
         reached: the cotangents that the loss reaches.
+        bundles: (variable, variable) where the document speaks of the derivative by all ways.
         numbers: what a formula is about → its number, to be cited.
     """
 
@@ -34,6 +35,7 @@ class Context:
     printer: Printer
     full: bool = False
     reached: frozenset[Var] = frozenset()
+    bundles: frozenset[tuple[Var, Var]] = frozenset()
     numbers: dict[tuple[object, ...], int] = field(default_factory=dict)
 
     def formula(
@@ -58,14 +60,19 @@ class Context:
         r"""The symbol of a local derivative, \partial z_t / \partial a_t.
 
         That of a next state by a state is written \partial^{+}, the immediate derivative: without
-        the sign it stands for all ways from the one to the other (Pascanu et al. 2013).
+        the sign it stands for all ways from the one to the other (Pascanu et al. 2013). So is
+        that between the ends of a bundle.
         """
         name_of = self.printer.style.name_of
-        immediate = of in self.cell.nexts and by in self.cell.states
+        immediate = self.is_block(of, by) or (of, by) in self.bundles
         above = name_of(str(of.name))
         below = name_of(str(by.name))
         sign = "^{+}" if immediate else ""
         return rf"\frac{{\partial{sign} {above}}}{{\partial {below}}}"
+
+    def is_block(self, of: Var, by: Var) -> bool:
+        """Whether it is a next state and a state."""
+        return of in self.cell.nexts and by in self.cell.states
 
     @property
     def product(self) -> str:

@@ -16,7 +16,7 @@ from gru_sym.derive.vjp import cotangent_of, vjp
 from gru_sym.prove.equal import Equality, assumptions
 from gru_sym.prove.result import Answer, Proof, Unproved
 
-__all__ = ["prove_paths", "prove_tangents"]
+__all__ = ["is_nothing", "prove_paths", "prove_tangents"]
 
 
 def prove_paths(jacobian: Jacobian) -> Proof:
@@ -37,7 +37,7 @@ def prove_paths(jacobian: Jacobian) -> Proof:
     answers = []
     for state in cell.states:
         pulled = (
-            _pulled(path, cotangent_of(after), state.shape)
+            _pulled(jacobian, path, cotangent_of(after), state.shape)
             for (after, by), paths in jacobian.blocks.items()
             for path in paths
             if by == state
@@ -48,12 +48,26 @@ def prove_paths(jacobian: Jacobian) -> Proof:
     return Proof(claim, (("for each state:", tuple(answers)),))
 
 
-def _pulled(path: Path, given: Var, state: Shape) -> sp.Expr:
+def is_nothing(jacobian: Jacobian, path: Path, of: Var, by: Var) -> bool:
+    """Whether it is proved, by the cell's definitions, that a path is zero whatever the sizes."""
+    given = cotangent_of(of)
+    pulled = _pulled(jacobian, path, given, by.shape)
+    equality = Equality(jacobian.cell.program)
+    claim = f"nothing comes from {of.name} to {by.name} by way of {path.name}"
+    return equality.prove(pulled, sp.S.Zero, claim=claim, shape=by.shape).verdict == "proved"
+
+
+def _pulled(jacobian: Jacobian, path: Path, value: sp.Expr, state: Shape) -> sp.Expr:
     """A transposed path times a cotangent."""
-    value: sp.Expr = given
-    shape: Shape = given.shape
+    shape: Shape = shape_of(value)
     for factor in path.factors:
-        value, shape = _transposed(factor, value, shape, state)
+        if factor.kind == "bundle":
+            of, by = (part for part in factor.parts if isinstance(part, Var))
+            inner = jacobian.bundles[of, by]
+            value = sp.Add(*(_pulled(jacobian, each, value, by.shape) for each in inner))
+            shape = by.shape
+        else:
+            value, shape = _transposed(factor, value, shape, state)
     return value
 
 

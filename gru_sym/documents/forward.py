@@ -3,8 +3,10 @@
 from collections.abc import Iterator, Sequence
 
 from gru_sym.algebra.expr import Var
+from gru_sym.algebra.lines import Row, width
+from gru_sym.algebra.nodes import Concat
 from gru_sym.algebra.program import Definition
-from gru_sym.algebra.typeset import Row, width
+from gru_sym.algebra.typeset import dimension
 from gru_sym.derive.local import Local, local_derivatives
 from gru_sym.derive.paths import Path, terms_of
 from gru_sym.derive.products import product
@@ -26,7 +28,9 @@ def cell_section(context: Context, drawing: Drawing | None) -> Section:
     olds, nexts, given = (
         joined(context.symbol(v) for v in group) for group in (cell.states, cell.nexts, cell.inputs)
     )
-    takes = prose("the state {} and the input {}", olds, given) if given else ("the state ", *olds)
+    takes = prose(f"the {_counted('state', cell.states)} {{}}", olds)
+    if given:
+        takes += prose(f" and the {_counted('input', cell.inputs)} {{}}", given)
     blocks.append(
         Paragraph(
             prose(
@@ -49,6 +53,10 @@ def cell_section(context: Context, drawing: Drawing | None) -> Section:
     return Section("The cell", tuple(blocks))
 
 
+def _counted(word: str, group: Sequence[Var]) -> str:
+    return word if len(group) == 1 else f"{word}s"
+
+
 def _convention(text: str) -> Spans:
     """What the header says of the convention, in its own words."""
     words, colon, rest = text.rstrip(".").partition(": ")
@@ -66,8 +74,7 @@ def _caption(drawing: Drawing) -> Spans:
             " Grey arrows are the forward pass; coloured arrows are the ways of the gradient, "
             "from the next state back to the state, one colour for each path."
         )
-    note = f" {drawing.note}" if drawing.note else ""
-    return (shown + note,)
+    return (shown,)
 
 
 # -- symbols -------------------------------------------------------------------------------------
@@ -95,7 +102,28 @@ def sizes_section(context: Context) -> Section:
             "transpose of the one for columns."
         )
     table = Table((("Symbol",), ("Size",), ("What it is",)), tuple(rows))
-    return Section("Symbols and sizes", (Paragraph((text,)), table))
+    blocks = (Paragraph((text,)), table, *_parts(context))
+    return Section("Symbols and sizes", blocks)
+
+
+def _parts(context: Context) -> Iterator[Block]:
+    """How vectors are put together, and taken apart again, where a cell does."""
+    joints = [node for d in context.cell.program for node in d.expr.atoms(Concat)]
+    if joints:
+        first = "+".join(map(dimension, sorted(joints, key=str)[0].blocks[0]))
+        rows = context.notation.in_rows
+        yield Paragraph(
+            prose(
+                f"Vectors in brackets are one vector, {'side by side' if rows else 'stacked'}. The "
+                "index {} takes the first {} entries of a vector, {} those that follow; {} takes "
+                f"the first {{}} {'rows' if rows else 'columns'} of a matrix.",
+                Math(f"[{{:}}{first}]"),
+                Math(first),
+                Math(f"[{first}{{:}}]"),
+                Math(f"[{{:}}{first}]" if rows else rf"[{{:}},\,{{:}}{first}]"),
+                Math(first),
+            )
+        )
 
 
 def _symbol_rows(context: Context, group: Sequence[Var], kind: str) -> Iterator[tuple[Spans, ...]]:
@@ -146,17 +174,12 @@ def _parameter_rows(context: Context) -> Iterator[tuple[Spans, ...]]:
 
 
 def _size(context: Context, var: Var) -> Math:
-    dims = ["+".join(_dim(name) for name in dim) for dim in var.shape]
+    dims = ["+".join(dimension(name) for name in dim) for dim in var.shape]
     if len(dims) > 1 and context.notation.in_rows:
         dims.reverse()
     dims = [f"({d})" if "+" in d and len(dims) > 1 else d for d in dims]
     size = r" \times ".join(dims)
     return Math(rf"\mathbb{{R}}^{{{size}}}" if dims else r"\mathbb{R}")
-
-
-def _dim(name: str) -> str:
-    letter, _, below = name.partition("_")
-    return f"{letter}_{{{below.replace('_', ',')}}}" if below else letter
 
 
 # -- local derivatives ---------------------------------------------------------------------------
@@ -176,10 +199,16 @@ def local_section(context: Context, found: dict[Var, list[Local]]) -> Section:
         "Each equation is differentiated by itself, as if every variable on its right were "
         "independent. Matrices of parameters come later: their gradients are outer products."
     )
-    if any(each.by in context.cell.states for v in context.cell.nexts for each in found[v]):
+    shown = [(each.of, each.by) for group in found.values() for each in group]
+    marked = ["a next state by a state"] if any(context.is_block(*pair) for pair in shown) else []
+    symbol = context.symbol
+    ends = [(symbol(of), symbol(by)) for of, by in shown if (of, by) in context.bundles]
+    phrases = joined([*((text,) for text in marked), *(prose("{} by {}", *e) for e in ends)])
+    if phrases:
         opening += prose(
-            r" The derivative of a next state by a state in its own equation is written "
-            r"$\partial^{+}$, for $\partial$ will stand for all ways from the one to the other."
+            r" The derivative of {} in the equation itself is written $\partial^{+}$, for "
+            r"$\partial$ will stand for all ways from the one to the other.",
+            phrases,
         )
     blocks: list[Block] = [Paragraph(opening)]
     for d in context.cell.program:
@@ -212,7 +241,10 @@ def _sum(context: Context, local: Local) -> str:
     """A local derivative as a sum of products."""
     paths = [Path("", (), factors) for factors in local.products]
     text = ""
-    for term in terms_of(paths, context.printer.presenter):
+    terms = list(terms_of(paths, context.printer.presenter))
+    if any(not term.negative for term in terms):
+        terms.insert(0, terms.pop([term.negative for term in terms].index(False)))
+    for term in terms:
         shown = product(term, context.printer, is_array=bool(local.by.shape))
         text += (" - " if text else "-") if term.negative else (" + " if text else "")
         text += shown

@@ -8,8 +8,9 @@ from gru_sym import __version__
 from gru_sym.cells.builtin import cell as builtin
 from gru_sym.cells.builtin import names
 from gru_sym.cells.equations import UNNAMED, Cell
+from gru_sym.derive.bundles import bundled
 from gru_sym.derive.describe import KINDS, Derivation, select
-from gru_sym.derive.jacobian import Jacobian, jacobian
+from gru_sym.derive.jacobian import Jacobian
 from gru_sym.derive.jvp import hvp, jvp
 from gru_sym.derive.vjp import vjp
 from gru_sym.documents.backward import chain_section, delta_section, parameter_section
@@ -76,7 +77,9 @@ def document(
         full=steps == "full",
         reached=frozenset(pulled.variables),
     )
-    paths = _paths(shown)
+    paths = _paths(shown) if of in {ALL, "jacobian"} else None
+    if paths is not None:
+        context.bundles = frozenset(paths.bundles)
     proofs = list(_proofs(shown, of, paths))
     sections = tuple(_sections(context, of, paths))
     opening: list[Block] = [_status(proofs), *said]
@@ -90,7 +93,7 @@ def _sections(context: Context, of: str, paths: Jacobian | None) -> Iterator[Sec
     cell = context.cell
     pulled = vjp(cell)
     found = locals_of(context)
-    yield cell_section(context, drawing_of(cell, context.printer.style.name_of, paths))
+    yield cell_section(context, drawing_of(cell, context.printer.style.name_of))
     yield sizes_section(context)
     yield local_section(context, found)
     if of == "jvp":
@@ -118,7 +121,7 @@ def _sections(context: Context, of: str, paths: Jacobian | None) -> Iterator[Sec
 
 def _paths(cell: Cell) -> Jacobian | None:
     try:
-        return jacobian(cell)
+        return bundled(cell)
     except UnsupportedError:
         return None
 
@@ -160,7 +163,7 @@ def _proofs(cell: Cell, of: str, paths: Jacobian | None) -> Iterator[tuple[str, 
     if of != "jvp":
         words = "the gradients are right for all sizes and every sequence length"
         yield words, _gradients_proof(cell)
-    if of in {ALL, "jacobian"} and paths is not None:
+    if paths is not None:
         yield "the paths of the Jacobian add up to the gradient", _paths_proof(cell)
     if of == "jvp":
         yield (
@@ -182,7 +185,7 @@ def _gradients_proof(cell: Cell) -> Proof:
 
 @lru_cache(maxsize=64)
 def _paths_proof(cell: Cell) -> Proof:
-    return prove_paths(jacobian(cell))
+    return prove_paths(bundled(cell))
 
 
 def _status(proofs: Sequence[tuple[str, Proof]]) -> Status:

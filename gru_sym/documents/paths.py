@@ -5,11 +5,13 @@ from fractions import Fraction
 
 from gru_sym.algebra import tree
 from gru_sym.algebra.expr import Var
+from gru_sym.algebra.expressions import Printer
 from gru_sym.cells.build import ARGUMENT
 from gru_sym.derive.jacobian import Jacobian
 from gru_sym.derive.paths import Path, Term, terms_of
 from gru_sym.derive.products import block_rows, product
 from gru_sym.documents.context import Context, joined, prose
+from gru_sym.documents.evidence import is_nothing
 from gru_sym.latex.blocks import Block, Items, Math, Paragraph, Ref, Section, Spans
 
 __all__ = ["jacobian_section"]
@@ -25,19 +27,27 @@ def jacobian_section(context: Context, jacobian: Jacobian) -> Section:
         "Each way through the equations gives one product, a path; the Jacobian is their sum."
     )
     blocks: list[Block] = [Paragraph((opening,))]
+    if jacobian.bundles:
+        blocks.append(Paragraph(_BUNDLES))
     closes = False
-    for key, paths in jacobian.blocks.items():
+    for key, found in (*jacobian.bundles.items(), *jacobian.blocks.items()):
+        # By a row or a column go means and sums, and the mean of what has none is zero.
+        mixing = (p for p in found if any(f.kind in {"row", "column"} for f in p.factors))
+        nothing = [path for path in mixing if is_nothing(jacobian, path, *key)]
+        paths = [path for path in found if path not in nothing]
         rows = block_rows(key, paths, printer)
-        cited = _cited(context, paths)
+        cited = _cited(context, found, key[0])
         reason = prose("Chain rule, by path, from {}.", cited) if cited else ("Chain rule.",)
-        if not paths:
+        if not found:
             reason = ("No equation leads from the one to the other.",)
         blocks.append(context.formula(("block", key), rows, reason))
         terms = list(terms_of(paths, printer.presenter))
         closes |= any(True for term in terms for _ in _conditions(context, term))
-        sentences = tuple(_sentence(context, key, term) for term in terms)
+        sentences = [_sentence(context, key, term) for term in terms]
+        text = "{}: nothing comes by this way. It is proved to be zero always, and left out above."
+        sentences += [prose(text, _name(context, path)) for path in nothing]
         if sentences:
-            blocks.append(Items(sentences))
+            blocks.append(Items(tuple(sentences)))
     bounded = {type(d.expr).__name__ for d in context.cell.program} & {"sigmoid", "tanh"}
     if closes and bounded:
         blocks.append(
@@ -46,24 +56,48 @@ def jacobian_section(context: Context, jacobian: Jacobian) -> Section:
     return Section("The Jacobian, by path", tuple(blocks))
 
 
-def _cited(context: Context, paths: Sequence[Path]) -> Spans:
-    """The local derivatives that the paths are made of."""
+_BUNDLES = (
+    "Where ways part and meet again before any gate, as they do in a norm, they are added first: "
+    "their sum is one derivative, and one factor of the paths that come by. (The figure draws each "
+    "way.)",
+)
+
+
+def _cited(context: Context, paths: Sequence[Path], of: Var) -> Spans:
+    """The local derivatives that the paths are made of, and the bundles."""
     names = {name for path in paths for name in path.through}
     names |= {f"{ARGUMENT}{name}" for name in (*names, *(str(v.name) for v in context.cell.nexts))}
-    variables = [d.var for d in context.cell.program if d.name in names]
-    nexts = [v for v in context.cell.nexts if ("local", v) in context.numbers]
-    cited = [v for v in dict.fromkeys((*variables, *nexts)) if ("local", v) in context.numbers]
-    refs = sorted({context.numbers["local", v] for v in cited})
+    bundles = {f.parts for path in paths for f in path.factors if f.kind == "bundle"}
+    within = {end for end, _ in bundles}
+    about = [("local", d.var) for d in context.cell.program if d.name in names]
+    about += [("local", v) for v in (context.cell.nexts if of in context.cell.nexts else (of,))]
+    about = [each for each in about if each[1] not in within]
+    keys = [*about, *(("block", bundle) for bundle in bundles)]
+    refs = sorted({context.numbers[key] for key in keys if key in context.numbers})
     return joined(Ref(number) for number in refs)
+
+
+def _name(context: Context, path: Path) -> Spans:
+    """A path's name at the beginning of a sentence: roles as words, variables as symbols."""
+    words: list[Spans] = []
+    for k, word in enumerate(path.name.split(" → ")):
+        if word in path.through:
+            words.append((context.symbol(context.cell.program.variable(word)),))
+        else:
+            words.append((word if k else f"{word[0].upper()}{word[1:]}",))
+    spans = words[0]
+    for each in words[1:]:
+        spans += (" → ", *each)
+    return spans
 
 
 def _sentence(context: Context, key: Key, term: Term) -> Spans:
     path = term.path
     after, state = (context.symbol(v) for v in key)
-    name = f"{path.name[0].upper()}{path.name[1:]}"
+    name = _name(context, path)
     if path.is_diagonal:
-        shown = product(term, context.printer, is_array=False)
-        scale = Math(("-" if term.negative else "") + _bare(shown))
+        shown = _bare(term, context.printer)
+        scale = Math(("-" if term.negative else "") + shown)
         factor = prose("times {}", scale) if path.factors else ("unchanged",)
         text = "{}: unit $i$ of {} reaches unit $i$ of {} and no other, {}"
         spans = prose(text, name, state, after, factor)
@@ -84,12 +118,11 @@ def _sentence(context: Context, key: Key, term: Term) -> Spans:
     return (*spans, ".")
 
 
-def _bare(shown: str) -> str:
-    r"""The vector of a single ``\operatorname{diag}(v)``."""
-    start = r"\operatorname{diag}("
-    if shown.startswith(start) and shown.count(start) == 1:
-        return shown.removeprefix(start).removesuffix(")")
-    return shown.removeprefix(r"\operatorname{diag}")
+def _bare(term: Term, printer: Printer) -> str:
+    """What a path without a matrix multiplies entries by: the vector of its diagonal."""
+    if len(term.factors) == 1:
+        return printer.node(term.factors[0].content)
+    return product(term, printer, is_array=False)
 
 
 def _conditions(context: Context, term: Term) -> Iterator[Math]:

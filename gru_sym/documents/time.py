@@ -1,8 +1,8 @@
 """Backpropagation through time, for any length of the sequence."""
 
+from gru_sym.algebra.lines import Row
 from gru_sym.algebra.program import Scan
 from gru_sym.algebra.symbols import partial
-from gru_sym.algebra.typeset import Row
 from gru_sym.derive.bptt import later_of, up_of
 from gru_sym.derive.describe import Derivation
 from gru_sym.derive.vjp import cotangent_of

@@ -70,11 +70,10 @@ def why_transposed(context: Context) -> Spans:
     """Why the chain rule transposes at all."""
     rows = context.notation.in_rows
     return prose(
-        "Why a transpose at all: let {}, and let {} be the derivatives of the loss by the entries "
-        "of $y$. The loss changes by {}. Each {} is a weighted sum of the {}; what multiplies {} "
-        "in all of them together is entry $j$ of {}.",
+        "Why a transpose at all: let {}, and let entry $i$ of $g$ be the derivative of the loss by "
+        "entry $i$ of $y$. The loss changes by {}. Each {} is a weighted sum of the {}; what "
+        "multiplies {} in all of them together is entry $j$ of {}.",
         Math(r"\mathrm{d}y = \mathrm{d}x\,J" if rows else r"\mathrm{d}y = J\,\mathrm{d}x"),
-        Math("g_{i}"),
         Math(r"\sum_{i} g_{i}\,\mathrm{d}y_{i}"),
         Math(r"\mathrm{d}y_{i}"),
         *(Math(r"\mathrm{d}x_{j}"), Math(r"\mathrm{d}x_{j}")),
@@ -103,7 +102,7 @@ def _why(context: Context, local: Local, factor: Factor) -> Spans:
             return prose(
                 "Why {}: {}. As a matrix that is zero off the diagonal; it is its own transpose, "
                 "and multiplies entry by entry.",
-                Math(rf"\operatorname{{diag}}({shown})"),
+                Math(rf"\operatorname{{diag}}{parenthesised(shown)}"),
                 acts,
             )
         case "column":

@@ -1,7 +1,9 @@
 """A derivation to a file: LaTeX, PDF, a page, or Markdown, as the file's name ends."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
+from zlib import crc32
 
 from gru_sym.atomic import writing
 from gru_sym.cells.equations import Cell
@@ -10,23 +12,26 @@ from gru_sym.errors import DataError, MissingLibraryError
 from gru_sym.latex.blocks import Document
 from gru_sym.latex.html import html_of
 from gru_sym.latex.markdown import markdown_of
-from gru_sym.latex.notation import Notation
+from gru_sym.latex.notation import Notation, notation_of
 from gru_sym.latex.pdf import compile_pdf
-from gru_sym.latex.tex import tex_of
+from gru_sym.latex.tex import fragment_of, tex_of
 
-__all__ = ["ENDINGS", "check_ending", "write", "write_document"]
+__all__ = ["ENDINGS", "check_ending", "label_of", "write", "write_document"]
 
 ENDINGS = (".tex", ".pdf", ".html", ".md")
+_USUAL = "chung"
 
 
 def write_document(
     cell: Cell,
     out: str | Path,
     of: str = ALL,
-    notation: str | Notation = "chung",
+    notation: str | Notation = _USUAL,
     steps: str = STEPS[0],
+    *,
+    fragment: bool = False,
 ) -> tuple[Path, ...]:
-    """Write the derivation of a cell's gradients as a document.
+    r"""Write the derivation of a cell's gradients as a document.
 
     Args:
         cell: the cell.
@@ -34,21 +39,41 @@ def write_document(
         of: see :func:`~gru_sym.documents.making.document`.
         notation: a notation, or the name of its profile.
         steps: ``brief``, or ``full``: with the why of each transpose and each diag.
+        fragment: whether a ``.tex`` is for ``\input`` in a paper: one section, whose formulas are
+            numbered as the paper's own, and the packages it needs in a comment.
 
     Returns:
         What was written: the file, and a figure beside it where it is Markdown.
 
     Raises:
-        DataError: the name has another ending, or the file cannot be written.
+        DataError: the name has another ending, a fragment's is not ``.tex``, or the file cannot be
+            written.
         MissingLibraryError: what the format needs is not installed. Where that is LaTeX, the
             ``.tex`` has been written in the place of the PDF.
     """
-    check_ending(out)
-    return write(document(cell, of, notation, steps), Path(out))
+    check_ending(out, fragment=fragment)
+    label = label_of(cell, of, notation) if fragment else ""
+    return write(document(cell, of, notation, steps), Path(out), label)
 
 
-def check_ending(out: str | Path) -> None:
-    """Raise :class:`~gru_sym.errors.DataError` where a name has no ending that is known."""
+def label_of(cell: Cell, of: str, notation: str | Notation) -> str:
+    """What the labels of a fragment begin with: another cell, kind or notation has another.
+
+    >>> from gru_sym import cells
+    >>> label_of(cells.gru_concat, "all", "chung"), label_of(cells.gru, "jacobian", "cho")
+    ('gru-concat', 'gru-jacobian-cho')
+    """
+    parts = [cell.name] + [of] * (of != ALL)
+    parts += [name for name in [notation_of(notation).name] if name != _USUAL]
+    plain = "-".join(re.sub(r"[^A-Za-z0-9]+", "-", part).strip("-") for part in parts)
+    if re.fullmatch(r"[A-Za-z0-9_]+", "".join(parts)):
+        return plain
+    # What was taken out may have been all the difference.
+    return f"{plain}-{crc32('/'.join(parts).encode('utf-8', 'replace')):08x}"
+
+
+def check_ending(out: str | Path, *, fragment: bool = False) -> None:
+    """Raise :class:`~gru_sym.errors.DataError` where a name has no ending that serves."""
     ending = Path(out).suffix.lower()
     if ending not in ENDINGS:
         what = f"ends in `{ending}`" if ending else "has no ending"
@@ -56,14 +81,26 @@ def check_ending(out: str | Path) -> None:
             f"{out} {what}, which says no format",
             mend=f"name a file that ends in {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}",
         )
+    if fragment and ending != ".tex":
+        raise DataError(
+            f"{out} ends in `{ending}`, but a fragment is LaTeX for the \\input of a paper",
+            mend="name a file that ends in .tex, or leave out `fragment` for a whole document",
+        )
 
 
-def write(made: Document, out: Path) -> tuple[Path, ...]:
-    """Write a document in the format that the file's name ends in."""
+def write(made: Document, out: Path, label: str = "") -> tuple[Path, ...]:
+    """Write a document in the format that the file's name ends in.
+
+    Args:
+        made: the document.
+        out: the file.
+        label: what a fragment's labels begin with (:func:`label_of`); without it a ``.tex`` is a
+            whole document.
+    """
     files: Mapping[Path, bytes]
     match out.suffix.lower():
         case ".tex":
-            files = {out: tex_of(made).encode()}
+            files = {out: (fragment_of(made, label) if label else tex_of(made)).encode()}
         case ".html":
             files = {out: html_of(made).encode()}
         case ".md":

@@ -33,11 +33,13 @@ __all__ = ["html_of", "plain", "visible"]
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 _SECTIONS_TO_LIST = 4
 
+# At an edge beyond which a box can be scrolled there is a shade. It keeps its place; what covers it
+# at the content's own ends moves with the content.
 _STYLE = """
 :root{color-scheme:light dark;--text:#1c1e21;--aside:#5c626b;--line:#d5d9de;--back:#fff;
---panel:#f5f6f8;--link:#1a56b0;--proved:#1a7f4b;--refuted:#b42318;--unproved:#8a5d00}
+--panel:#f5f6f8;--shade:#0003;--link:#1a56b0;--proved:#1a7f4b;--refuted:#b42318;--unproved:#8a5d00}
 @media (prefers-color-scheme:dark){:root{--text:#e4e6e9;--aside:#a3aab4;--line:#3a3f47;
---back:#16181c;--panel:#1f2227;--link:#86b4f5;--proved:#5cc48d;--refuted:#f58a80;
+--back:#16181c;--panel:#1f2227;--shade:#fff3;--link:#86b4f5;--proved:#5cc48d;--refuted:#f58a80;
 --unproved:#e0b152}}
 *{box-sizing:border-box}
 html{-webkit-text-size-adjust:100%;text-size-adjust:100%}
@@ -53,13 +55,19 @@ a:hover,a:focus-visible{text-decoration:underline}
 code,pre{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace}
 code{font-size:.86em}
 pre code{font-size:1em}
-pre{background:var(--panel);border-radius:6px;padding:.8rem 1rem;overflow-x:auto;
+pre{border-radius:6px;padding:.8rem 1rem;overflow-x:auto;
 font-size:.8rem;line-height:1.5;tab-size:4}
 nav{border:1px solid var(--line);border-radius:6px;padding:.8rem 1.2rem;margin:1.8rem 0}
 nav ol{margin:0;padding-left:1.6rem}
 .math{fill:currentColor;overflow:visible;max-width:100%}
 .scroll{overflow-x:auto;overflow-y:hidden}
 .scroll .math{max-width:none}
+.scroll{--under:var(--back)}pre{--under:var(--panel)}
+.scroll,pre{background:linear-gradient(to right,var(--under) 30%,transparent) left local,
+linear-gradient(to left,var(--under) 30%,transparent) right local,
+linear-gradient(to right,var(--shade),transparent) left,
+linear-gradient(to left,var(--shade),transparent) right var(--under);
+background-size:2.4rem 100%,2.4rem 100%,.7rem 100%,.7rem 100%;background-repeat:no-repeat}
 .formula{display:grid;grid-template-columns:minmax(0,1fr) auto;column-gap:1rem;
 align-items:center;margin:1.1rem 0;scroll-margin-top:1rem}
 .formula>.scroll{text-align:center;padding:.3rem 0}
@@ -95,7 +103,7 @@ h1{font-size:1.55rem}.formula{column-gap:.6rem}.formula>.scroll{text-align:left}
 --panel:#fff;--link:#000;--proved:#1a7f4b;--refuted:#b42318;--unproved:#8a5d00}
 body{font-size:10.5pt}main{max-width:none;padding:0}nav,.source{display:none}
 .scroll{overflow:visible}.scroll .math{max-width:100%;height:auto!important}
-pre{white-space:pre-wrap;border:1px solid var(--line)}
+.scroll,pre{background:none}pre{white-space:pre-wrap;border:1px solid var(--line)}
 .formula,figure,.status,tr{break-inside:avoid}h2{break-after:avoid}}
 """
 

@@ -44,7 +44,9 @@ EM = 10 * 2.54 / 72.27
 """An em of the labels in centimetres: type of 10 points."""
 
 _TOKEN = re.compile(r"\\([A-Za-z]+)|\\.|.", re.DOTALL)
-_OVER = frozenset({"tilde", "hat", "bar", "dot", "widetilde", "widehat", "overline", "mathrm"})
+_OVER = frozenset(
+    {"tilde", "hat", "bar", "dot", "widetilde", "widehat", "overline", "mathrm", "mathtt"}
+)
 _NARROW = frozenset("ijlt.,;:|!'()[]1f ")
 _WIDE = frozenset("mwMW+-=<>")
 SAMPLE = 1.0

@@ -8,11 +8,14 @@ many formulas use it.
 
 import re
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
+from threading import Lock
 from types import ModuleType
+from typing import Any
 from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape, quoteattr
 from zlib import crc32
@@ -150,6 +153,7 @@ def typeset(latex: str, *, display: bool = False) -> MathSvg:
 
 
 _UNKNOWN = re.compile(r"\\[A-Za-z]+")  # what its reader of LaTeX leaves as it is
+_LOCK = Lock()
 
 
 def _ziamath() -> ModuleType:
@@ -174,14 +178,56 @@ def _drawn(ziamath: ModuleType, latex: str, *, display: bool) -> ET.Element:
             unknown = [e.text for e in tree.iter() if _UNKNOWN.fullmatch(e.text or "")]
             if unknown:
                 raise ValueError(f"there is no {unknown[0]}")
-            # An element, because ziamath edits a text: "==" would become one sign.
-            drawn: ET.Element = ziamath.Math(tree, size=_EM, margin=0).svgxml()
+            with _LOCK, _quick():
+                # An element, because ziamath edits a text: "==" would become one sign.
+                drawn: ET.Element = ziamath.Math(tree, size=_EM, margin=0).svgxml()
     except Exception as error:
         raise UnsupportedError(
             f"ziamath {ziamath.__version__} cannot typeset the formula {latex!r}: {error}",
             mend="write it with the commands that this package's own formulas use",
         ) from error
     return drawn
+
+
+@contextmanager
+def _quick() -> Iterator[None]:
+    """Ziamath without work that changes nothing that it draws.
+
+    It sets what is in a row twice, first to see how tall brackets have to be, and so what is in
+    three rows eight times; but few rows have a bracket that grows. And for each letter it copies
+    the style around it. A version without these two is left as it is.
+    """
+    rows, styles = import_module("ziamath.nodes.mrow"), import_module("ziamath.styles")
+    row = getattr(rows, "Mrow", None)
+    measure = getattr(row, "_get_height_nostretch", None)
+    copied = getattr(styles, "asdict", None)
+    if measure is None or copied is None:
+        yield
+        return
+
+    def measured(self: object, line: list[ET.Element], **options: Any) -> Any:
+        return measure(self, line, **options) if any(map(_grows, line)) else (0.0, 0.0)
+
+    row._get_height_nostretch, styles.asdict = measured, vars  # type: ignore[union-attr, attr-defined]
+    try:
+        yield
+    finally:
+        row._get_height_nostretch, styles.asdict = measure, copied  # type: ignore[union-attr, attr-defined]
+
+
+def _grows(element: ET.Element) -> bool:
+    """Whether an element may have a sign that grows with its row; rows within measure their own."""
+    if element.tag in {"mo", "mi"}:
+        # Whether it does where it stands is ziamath's to say.
+        may = (element.text or "").strip() in _growing()
+        return element.get("stretchy", "true" if may else "false") != "false"
+    return element.tag not in {"mrow", "mtd"} and any(map(_grows, element))
+
+
+@lru_cache(maxsize=1)
+def _growing() -> frozenset[str]:
+    operators = import_module("ziamath.operators").operators
+    return frozenset(sign for (sign, _), how in operators.items() if "stretchy" in how)
 
 
 def _adapt(tree: ET.Element) -> None:
@@ -255,6 +301,7 @@ def _placed(use: ET.Element, symbols: dict[str, ET.Element], glyphs: dict[str, s
     return f'<use href="#{name}" transform="translate({x:.0f} {y:.0f})scale({ratio:.3g})"/>'
 
 
+@lru_cache(maxsize=1024)
 def _outline(path: str) -> str:
     """An outline in thousandths of an em: ``M438-172L393 0Z``."""
     shown = ""

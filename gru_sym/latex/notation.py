@@ -29,10 +29,10 @@ from pathlib import Path
 from typing import Any
 
 from gru_sym.algebra.symbols import COTANGENTS
-from gru_sym.cells.naming import did_you_mean
-from gru_sym.errors import DataError
+from gru_sym.cells.naming import check_name, did_you_mean
+from gru_sym.errors import DataError, NamingError, Place
 
-__all__ = ["FORMS", "GATE", "NOTATIONS", "Notation", "load_notation", "notation_of"]
+__all__ = ["FORMS", "GATE", "KEYS", "NOTATIONS", "Notation", "load_notation", "notation_of"]
 
 GATE = "<gate>"
 FORMS = ("as written", "keep", "concat")
@@ -63,6 +63,7 @@ class Notation:
         bias: that of a bias.
         symbols: pairs of a name and its symbol; they go before all else.
         remark: what a reader should know beside it.
+        inherited: the names whose symbol is a profile's: where it is another's, it gives way.
     """
 
     name: str
@@ -77,12 +78,21 @@ class Notation:
     bias: str = ""
     symbols: tuple[tuple[str, str], ...] = ()
     remark: str = ""
+    inherited: frozenset[str] = frozenset()
+
+    @property
+    def chosen(self) -> tuple[tuple[str, str], ...]:
+        """The symbols that are no profile's, with their names."""
+        return tuple(pair for pair in self.symbols if pair[0] not in self.inherited)
 
     @property
     def in_rows(self) -> bool:
         """Whether vectors are rows."""
         return self.vectors == "row"
 
+
+KEYS = tuple(f.name for f in fields(Notation) if f.name not in {"name", "symbols", "inherited"})
+"""What a file may say, beside its base and its symbols."""
 
 _PROFILES = (
     Notation(
@@ -135,7 +145,9 @@ _PROFILES = (
     ),
 )
 
-NOTATIONS: Mapping[str, Notation] = {each.name: each for each in _PROFILES}
+NOTATIONS: Mapping[str, Notation] = {
+    each.name: replace(each, inherited=frozenset(dict(each.symbols))) for each in _PROFILES
+}
 
 
 def notation_of(notation: str | Notation) -> Notation:
@@ -176,18 +188,18 @@ def load_notation(path: str | Path) -> Notation:
     symbols = found.pop("symbols", {})
     if not isinstance(symbols, dict):
         raise DataError(f"{path}: `symbols` has to be a table", mend="write [symbols] above them")
-    own = {str(name): _latex(path, name, value) for name, value in symbols.items()}
+    own = {name: _symbol(path, name, value) for name, value in symbols.items()}
     start = notation_of(base)
     said: dict[str, Any] = {key: _checked(path, key, found[key]) for key in found}
     said = {"title": f"the notation of {path.name}", "source": "", "remark": ""} | said
     symbols = tuple((dict(start.symbols) | own).items())
-    return replace(start, name=path.stem, symbols=symbols, **said)
+    inherited = start.inherited.difference(own)
+    return replace(start, name=path.stem, symbols=symbols, inherited=inherited, **said)
 
 
 def _checked(path: Path, key: str, value: Any) -> str:
-    known = [f.name for f in fields(Notation) if f.name not in {"name", "symbols"}]
-    if key not in known:
-        names = ["base", "symbols", *known]
+    if key not in KEYS:
+        names = ["base", "symbols", *KEYS]
         raise DataError(
             f"{path}: a notation has no `{key}`",
             mend=f"{did_you_mean(key, names)} It has {', '.join(names)}".lstrip(),
@@ -198,9 +210,45 @@ def _checked(path: Path, key: str, value: Any) -> str:
         raise DataError(
             f"{path}: `{key}` cannot be `{value}`", mend=f"one of {', '.join(_CHOICES[key])}"
         )
-    if key in _TEMPLATES and value:
-        _latex(path, key, value.replace(GATE, "z"))
+    return _template(path, key, value) if key in _TEMPLATES and value else value
+
+
+def _template(path: Path, key: str, value: str) -> str:
+    """A template that gives each gate's matrix a symbol of its own, whatever the gate's symbol."""
+    _latex(path, key, value.replace(GATE, "z"))
+    if GATE not in value:
+        raise DataError(
+            f"{path}: `{key}` is {value!r}, one symbol for all: it has to hold {GATE}, which "
+            "stands for the gate",
+            mend=f"write {key} = 'W_{{{GATE}}}'; the symbol of a single name goes under [symbols]",
+        )
+    value = re.sub(rf"([_^]) *{GATE}", rf"\1{{{GATE}}}", value)
+    problem = _problem(value.replace(GATE, "u_{1}^{2}"))
+    if problem:
+        raise DataError(
+            f"{path}: `{key}`, {value!r}, {problem} where the gate's symbol has a script, too",
+            mend=f"write the gate in braces of its own, {{{GATE}}}",
+        )
     return value
+
+
+def _symbol(path: Path, name: str, value: Any) -> str:
+    """The symbol of a name, if there can be a cell that has it."""
+    try:
+        if not re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", name):
+            raise NamingError("a name has letters, digits and _")
+        check_name(name, Place(1, 1), "", derivation=False)
+    except NamingError as error:
+        raise DataError(
+            f"{path}: under [symbols] is {name!r}, which no cell can have: {error.message}",
+            mend="take it out, or name a variable of a cell",
+        ) from error
+    if isinstance(value, str) and GATE in value:
+        raise DataError(
+            f"{path}: the symbol of `{name}` has {GATE}, which only a template has",
+            mend=f"write the gate's symbol, or one of {', '.join(_TEMPLATES)} above [symbols]",
+        )
+    return _latex(path, name, value)
 
 
 # -- a symbol that a user writes ------------------------------------------------------------------

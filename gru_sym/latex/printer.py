@@ -19,10 +19,10 @@ from collections.abc import Sequence
 
 from gru_sym.algebra.expr import Var
 from gru_sym.algebra.expressions import Printer
+from gru_sym.algebra.lines import Row, aligned
 from gru_sym.algebra.present import Presenter
 from gru_sym.algebra.program import Definition, Scan
 from gru_sym.algebra.symbols import partial
-from gru_sym.algebra.typeset import Row, aligned
 from gru_sym.cells.equations import Cell
 from gru_sym.cells.parse import parse
 from gru_sym.derive.bptt import later_of

@@ -1,5 +1,7 @@
 r"""A document as LaTeX, for pdflatex and the packages of any TeX installation.
 
+It is complete (:func:`tex_of`), or for ``\input`` in a paper (:func:`fragment_of`).
+
 Texts are escaped by :mod:`~gru_sym.latex.escape`. Nothing runs off the page: tables get columns
 that fit, listings are wrapped, and a formula that is too wide is made smaller as the last resort,
 which the log says (:data:`SHRUNK`).
@@ -7,8 +9,9 @@ which the log says (:data:`SHRUNK`).
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
-from gru_sym.algebra.typeset import width
+from gru_sym.algebra.lines import width
 from gru_sym.latex.blocks import (
     Block,
     Code,
@@ -28,19 +31,47 @@ from gru_sym.latex.blocks import (
 from gru_sym.latex.escape import code_of, columns, escaped, typewriter
 from gru_sym.latex.tikz import tikz_of
 
-__all__ = ["PREAMBLE", "SHRUNK", "TIKZ", "body_of", "tex_of"]
+__all__ = ["PREAMBLE", "SHRUNK", "TIKZ", "body_of", "fragment_of", "tex_of"]
 
 SHRUNK = "gru_sym: made smaller to fit the page"
 """The log has a line with these words for each formula and drawing that was too wide."""
 
-PREAMBLE = r"""\documentclass[11pt,a4paper]{article}
-\usepackage[T1]{fontenc}
+_PACKAGES = r"""\usepackage[T1]{fontenc}
 \usepackage[utf8]{inputenc}
-\usepackage{lmodern}
 \usepackage{amsmath,amssymb}
+\usepackage{xcolor,graphicx,array,booktabs,longtable}
+"""
+
+# Written with \def and TeX's scratch registers: in a group they are gone when it ends.
+_MACROS = r"""\definecolor{grusymaside}{gray}{0.36}
+\definecolor{grusymproved}{HTML}{1A7F4B}
+\definecolor{grusymrefuted}{HTML}{B42318}
+\definecolor{grusymunproved}{HTML}{9A6700}
+% A formula or a drawing, made smaller where it is wider than the room that there is.
+\def\grusymfit#1#2{\begingroup\sbox0{#2}%
+  \ifdim\wd0>\dimexpr#1\relax
+    \typeout{gru_sym: made smaller to fit the page: \the\wd0}%
+    \resizebox{\dimexpr#1\relax}{!}{\usebox0}%
+  \else\usebox0\fi\endgroup}
+\def\grusymformula#1{\grusymfit{\linewidth-3.5em}{$\displaystyle #1$}}
+\def\grusymreason#1{\par\nobreak\vspace{-\belowdisplayskip}\vspace{-\parskip}\vspace{3pt}%
+  {\centering\footnotesize\leavevmode\color{grusymaside}#1\par}\medskip}
+% A formula that no prose leads to has no empty line above it.
+\def\grusymunled#1{\par\vspace{-\parskip}\vspace{-\baselineskip}\vspace{#1}}
+\def\grusymverdict#1#2#3{\par\medskip\begingroup\setlength{\fboxsep}{0pt}\noindent
+  {\color{grusym#1}\vrule width 2.4pt}\colorbox{grusym#1!7}{\hspace{9pt}%
+  \parbox{\dimexpr\linewidth-20.4pt\relax}{\vspace{6pt}\raggedright
+    {\color{grusym#1}\bfseries #2.} #3\par\vspace{6pt}}\hspace{9pt}}\endgroup\par\medskip}
+\def\grusymlines{\par\smallskip\begingroup\footnotesize\ttfamily\raggedright
+  \setlength{\parskip}{0pt}\leftskip=1em\relax}
+\def\endgrusymlines{\par\endgroup\smallskip}
+"""
+
+PREAMBLE = (
+    "\\documentclass[11pt,a4paper]{article}\n"
+    + _PACKAGES
+    + r"""\usepackage{lmodern}
 \usepackage[margin=27mm]{geometry}
-\usepackage[table]{xcolor}
-\usepackage{graphicx,array,booktabs,longtable}
 \IfFileExists{microtype.sty}{\usepackage{microtype}}{}
 % Text that is copied from the PDF is the text that was written; the file has no date.
 \ifdefined\pdfgentounicode\input{glyphtounicode}\pdfgentounicode=1\fi
@@ -50,33 +81,21 @@ PREAMBLE = r"""\documentclass[11pt,a4paper]{article}
 \setlength{\parindent}{0pt}
 \setlength{\parskip}{0.5\baselineskip plus 2pt}
 \setlength{\emergencystretch}{4em}
+\frenchspacing
+\clubpenalty=10000 \widowpenalty=10000 \displaywidowpenalty=10000
 \raggedbottom
 \allowdisplaybreaks[2]
 \AtBeginDocument{\abovedisplayskip=7pt plus 3pt minus 2pt \belowdisplayskip=\abovedisplayskip
   \abovedisplayshortskip=\abovedisplayskip \belowdisplayshortskip=\abovedisplayskip}
-\definecolor{aside}{gray}{0.36}
-\definecolor{proved}{HTML}{1A7F4B}
-\definecolor{refuted}{HTML}{B42318}
-\definecolor{unproved}{HTML}{9A6700}
-\newsavebox{\fitbox}
-\newlength{\fitwidth}
-% A formula or a drawing, made smaller where it is wider than the room that there is.
-\newcommand{\fit}[2]{\sbox{\fitbox}{#2}\setlength{\fitwidth}{#1}%
-  \ifdim\wd\fitbox>\fitwidth
-    \typeout{gru_sym: made smaller to fit the page: \the\wd\fitbox}%
-    \resizebox{\fitwidth}{!}{\usebox{\fitbox}}%
-  \else\usebox{\fitbox}\fi}
-\newcommand{\fitformula}[1]{\fit{\dimexpr\linewidth-3.5em\relax}{$\displaystyle #1$}}
-\newcommand{\reason}[1]{\par\nobreak\vspace{-\belowdisplayskip}\vspace{-\parskip}\vspace{3pt}%
-  {\centering\footnotesize\leavevmode\color{aside}#1\par}\medskip}
-% A formula that no prose leads to has no empty line above it.
-\newcommand{\unled}[1]{\par\vspace{-\parskip}\vspace{-\baselineskip}\vspace{#1}}
-\newcommand{\verdict}[3]{\par\medskip\begingroup\setlength{\fboxsep}{0pt}\noindent
-  {\color{#1}\vrule width 2.4pt}\colorbox{#1!7}{\hspace{9pt}%
-  \parbox{\dimexpr\linewidth-20.4pt\relax}{\vspace{6pt}\raggedright
-    {\color{#1}\bfseries #2.} #3\par\vspace{6pt}}\hspace{9pt}}\endgroup\par\medskip}
-\newenvironment{lines}{\par\smallskip\begingroup\footnotesize\ttfamily\raggedright
-  \setlength{\parskip}{0pt}\leftskip=1em\relax}{\par\endgroup\smallskip}
+"""
+    + _MACROS
+)
+
+# What a fragment sets for as long as it lasts; all else is as the paper has it.
+_WITHIN = r"""\setlength{\emergencystretch}{4em}
+\frenchspacing
+\allowdisplaybreaks[2]
+\abovedisplayshortskip=\abovedisplayskip \belowdisplayshortskip=\belowdisplayskip
 """
 
 TIKZ = r"""\usepackage{tikz}
@@ -92,11 +111,10 @@ _TALL = 34.0  # or so many lines, where a fraction makes a row taller
 
 def tex_of(document: Document) -> str:
     """A complete LaTeX document."""
-    blocks = [*document.opening, *(b for s in document.sections for b in s.blocks)]
     title = document.title.encode("utf-16-be", "replace").hex().upper()
     return (
         PREAMBLE
-        + TIKZ * any(isinstance(block, Figure) for block in blocks)
+        + TIKZ * _has_figure(document)
         + rf"\pdfinfo{{/Title <FEFF{title}>}}"
         + "\n\\begin{document}\n\n"
         + body_of(document)
@@ -106,82 +124,183 @@ def tex_of(document: Document) -> str:
 
 def body_of(document: Document) -> str:
     r"""What stands between ``\begin{document}`` and ``\end{document}``."""
+    blocks = _Writer().blocks
     parts = [
         r"\setcounter{section}{0}",
         "{\\centering\n"
         rf"{{\LARGE\bfseries {escaped(document.title)}\par}}"
         + (
-            rf"\medskip{{\color{{aside}}{escaped(document.subtitle)}\par}}"
+            rf"\medskip{{\color{{grusymaside}}{escaped(document.subtitle)}\par}}"
             * bool(document.subtitle)
         )
         + "}\n\\bigskip",
-        _blocks(document.opening),
+        blocks(document.opening),
     ]
     for section in document.sections:
-        parts += [rf"\section{{{escaped(section.title)}}}", _blocks(section.blocks)]
+        parts += [rf"\section{{{escaped(section.title)}}}", blocks(section.blocks)]
     return "\n\n".join(parts) + "\n"
+
+
+def fragment_of(document: Document, label: str) -> str:
+    r"""A section for ``\input`` in a paper, which numbers its formulas as the paper's own.
+
+    What it defines and sets ends with it. The packages that it needs are listed at its head.
+
+    Args:
+        document: the document; its sections become subsections.
+        label: ASCII letters, digits and hyphens that no other fragment of the paper has. Formula 3
+            gets the label ``eq:LABEL:3``, the section ``sec:LABEL``.
+    """
+    needed = (_PACKAGES + TIKZ * _has_figure(document)).splitlines()
+    blocks = _Writer(label).blocks
+    parts = [
+        "\n".join(
+            [
+                r"% For \input in a paper, where the text is in one column. Its preamble needs",
+                *(f"%   {line}" for line in needed),
+                rf"% The section is \ref{{sec:{label}}}, and formula 1 is \eqref{{eq:{label}:1}}.",
+                "% Nothing that is defined here is left at the end.",
+                r"\begingroup",
+                _MACROS + _WITHIN,
+                rf"\section{{{escaped(document.title)}}}\label{{sec:{label}}}",
+            ]
+        ),
+        rf"{{\color{{grusymaside}}{escaped(document.subtitle)}\par}}" * bool(document.subtitle),
+        blocks(document.opening),
+    ]
+    for section in document.sections:
+        parts += [rf"\subsection{{{escaped(section.title)}}}", blocks(section.blocks)]
+    return "\n\n".join([*filter(None, parts), "\\par\\endgroup\n"])
+
+
+def _has_figure(document: Document) -> bool:
+    blocks = [*document.opening, *(b for s in document.sections for b in s.blocks)]
+    return any(isinstance(block, Figure) for block in blocks)
 
 
 # -- blocks ------------------------------------------------------------------------------------
 
 
-def _blocks(blocks: Sequence[Block]) -> str:
-    """Blocks; a formula that follows on prose belongs to its paragraph."""
-    shown = ""
-    before: Block | None = None
-    for block in blocks:
-        if isinstance(block, Formula):
-            above = 0.6 if before is None else 0
-            led = isinstance(before, Paragraph)
-            shown += "\n" if led else f"\n\n\\unled{{{above}\\baselineskip}}\n"
+@dataclass(frozen=True)
+class _Writer:
+    """Writes blocks: with the document's own numbers, or with labels that LaTeX numbers."""
+
+    label: str = ""
+
+    def blocks(self, blocks: Sequence[Block]) -> str:
+        """Blocks; a formula that follows on prose belongs to its paragraph."""
+        shown = ""
+        before: Block | None = None
+        for block in blocks:
+            if isinstance(block, Formula):
+                above = 0.6 if before is None else 0
+                led = isinstance(before, Paragraph)
+                shown += "\n" if led else f"\n\n\\grusymunled{{{above}\\baselineskip}}\n"
+            else:
+                shown += "\n\n"
+            if isinstance(block, Items) and isinstance(before, Formula):
+                shown += "\\par\\vspace{-\\parskip}\\vspace{-\\medskipamount}\n"
+            shown += self._block(block)
+            before = block
+        return shown.strip()
+
+    def _block(self, block: Block) -> str:
+        match block:
+            case Paragraph():
+                return self._spans(block.spans)
+            case Formula():
+                return self._formula(block)
+            case Items():
+                items = "\n".join(rf"\item {self._spans(item)}" for item in block.items)
+                begin = "\\begin{itemize}\\setlength{\\itemsep}{0pt}"
+                return f"{begin}\n{items}\n\\end{{itemize}}" if items else ""
+            case Table():
+                return self._table(block)
+            case Figure():
+                return (
+                    "\\begin{center}\\begin{minipage}{\\linewidth}\\centering\n"
+                    f"\\grusymfit{{\\linewidth}}{{{tikz_of(block.drawing)}}}\\par\\medskip\n"
+                    f"{{\\small\\color{{grusymaside}}{self._spans(block.caption)}\\par}}\n"
+                    "\\end{minipage}\\end{center}"
+                )
+            case Listing():
+                return _listing(block.text)
+            case Status():
+                word = escaped(block.verdict[:1].upper() + block.verdict[1:])
+                colour = block.verdict if block.verdict in {"proved", "refuted"} else "unproved"
+                return rf"\grusymverdict{{{colour}}}{{{word}}}{{{self._spans(block.spans)}}}"
+
+    def _formula(self, formula: Formula) -> str:
+        r"""A displayed formula; one of many rows can break between them, over two pages."""
+        number, star = "", "*"
+        if formula.number is not None and self.label:
+            number, star = rf"\label{{eq:{self.label}:{formula.number}}}", ""
+        elif formula.number is not None:
+            number = rf"\tag{{{formula.number}}}"
+        rows = _rows(formula.latex)
+        if len(rows) > _LONG_ROWS or sum(map(_lines, rows)) > _TALL:
+            columns = max(row.count("&") for row in rows) // 2 + 1
+            spaced = [re.sub(r"\s*&&\s*", r" &&\\qquad ", row) for row in rows]
+            inside = (" \\\\\n" if star else " \\notag\\\\\n").join(spaced)
+            shown = (
+                f"\\begin{{alignat{star}}}{{{columns}}}\n{inside}{number}\n\\end{{alignat{star}}}"
+            )
         else:
-            shown += "\n\n"
-        if isinstance(block, Items) and isinstance(before, Formula):
-            shown += "\\par\\vspace{-\\parskip}\\vspace{-\\medskipamount}\n"
-        shown += _block(block)
-        before = block
-    return shown.strip()
+            fitted = f"\\grusymformula{{\n{formula.latex}\n}}"
+            shown = f"\\begin{{equation{star}}}\n{fitted}{number}\n\\end{{equation{star}}}"
+        if not formula.reason:
+            return shown
+        # No page ends between a formula and its reason.
+        kept = f"\\begingroup\\postdisplaypenalty=10000\n{shown}\n\\endgroup"
+        return f"{kept}\n\\grusymreason{{{self._spans(formula.reason)}}}"
 
+    def _table(self, table: Table) -> str:
+        """As wide as its cells if that fits; otherwise the room is shared, and cells have lines."""
+        rows = [table.head, *table.rows]
+        count = max(map(len, rows), default=0)
+        if not count:
+            return ""
+        cells = [[row[k] for row in rows if k < len(row)] for k in range(count)]
+        natural = [max(map(_letters, column)) + _GAP for column in cells]
+        columns = "l" * count
+        if sum(natural) > _ROOM:
+            least = [max(map(_longest, column)) + _GAP for column in cells]
+            columns = "".join(
+                rf">{{\raggedright\arraybackslash}}p{{\dimexpr{share:.4f}\linewidth-2\tabcolsep\relax}}"
+                for share in _shares(natural, least)
+            )
+        shown = [
+            " & ".join([*map(self._spans, row), *[""] * (count - len(row))]) + r" \\"
+            for row in rows
+        ]
+        head, body = shown[0], "\n".join(shown[1:])
+        if self.label and len(rows) <= _LONG_ROWS:
+            return (
+                f"\\begin{{center}}\\small\\begin{{tabular}}{{{columns}}}\n\\toprule\n{head}\n"
+                f"\\midrule\n{body}\n\\bottomrule\n\\end{{tabular}}\\end{{center}}"
+            )
+        # It counts as a table of the paper's, though it has no caption.
+        uncounted = r"\addtocounter{table}{-1}" * bool(self.label)
+        return (
+            f"\\begingroup\\small\\begin{{longtable}}{{{columns}}}\n\\toprule\n{head}\n"
+            f"\\midrule\\endhead\n\\bottomrule\\endfoot\n{body}\n\\end{{longtable}}{uncounted}\\endgroup"
+        )
 
-def _block(block: Block) -> str:
-    match block:
-        case Paragraph():
-            return _spans(block.spans)
-        case Formula():
-            return _formula(block)
-        case Items():
-            items = "\n".join(rf"\item {_spans(item)}" for item in block.items)
-            begin = "\\begin{itemize}\\setlength{\\itemsep}{0pt}"
-            return f"{begin}\n{items}\n\\end{{itemize}}" if items else ""
-        case Table():
-            return _table(block)
-        case Figure():
-            return _figure(block)
-        case Listing():
-            return _listing(block.text)
-        case Status():
-            word = escaped(block.verdict[:1].upper() + block.verdict[1:])
-            colour = block.verdict if block.verdict in {"proved", "refuted"} else "unproved"
-            return rf"\verdict{{{colour}}}{{{word}}}{{{_spans(block.spans)}}}"
+    def _spans(self, spans: Spans) -> str:
+        return "".join(map(self._span, spans))
 
-
-def _formula(formula: Formula) -> str:
-    r"""A displayed formula; one of many rows can break between them, over two pages."""
-    tag = "" if formula.number is None else rf"\tag{{{formula.number}}}"
-    rows = _rows(formula.latex)
-    if len(rows) > _LONG_ROWS or sum(map(_lines, rows)) > _TALL:
-        columns = max(row.count("&") for row in rows) // 2 + 1
-        spaced = [re.sub(r"\s*&&\s*", r" &&\\qquad ", row) for row in rows]
-        inside = " \\\\\n".join(spaced)
-        shown = f"\\begin{{alignat*}}{{{columns}}}\n{inside}{tag}\n\\end{{alignat*}}"
-    else:
-        fitted = f"\\fitformula{{\n{formula.latex}\n}}"
-        shown = f"\\begin{{equation*}}\n{fitted}{tag}\n\\end{{equation*}}"
-    if not formula.reason:
-        return shown
-    # No page ends between a formula and its reason.
-    kept = f"\\begingroup\\postdisplaypenalty=10000\n{shown}\n\\endgroup"
-    return f"{kept}\n\\reason{{{_spans(formula.reason)}}}"
+    def _span(self, span: Span) -> str:
+        match span:
+            case Math():
+                return f"${span.latex}$"
+            case Ref() if self.label:
+                return rf"\eqref{{eq:{self.label}:{span.number}}}"
+            case Ref():
+                return f"({span.number})"
+            case Code():
+                return rf"\texttt{{{code_of(span.text)}}}"
+            case str():
+                return escaped(span)
 
 
 def _lines(row: str) -> float:
@@ -195,29 +314,6 @@ def _rows(latex: str) -> list[str]:
     if not inside or r"\begin" in inside[1]:
         return []
     return [row.strip() for row in inside[1].split(r"\\")]
-
-
-def _table(table: Table) -> str:
-    """As wide as its cells where that fits; otherwise the room is shared, and cells have lines."""
-    rows = [table.head, *table.rows]
-    count = max(map(len, rows), default=0)
-    if not count:
-        return ""
-    cells = [[row[k] for row in rows if k < len(row)] for k in range(count)]
-    natural = [max(map(_letters, column)) + _GAP for column in cells]
-    columns = "l" * count
-    if sum(natural) > _ROOM:
-        least = [max(map(_longest, column)) + _GAP for column in cells]
-        columns = "".join(
-            rf">{{\raggedright\arraybackslash}}p{{\dimexpr{share:.4f}\linewidth-2\tabcolsep\relax}}"
-            for share in _shares(natural, least)
-        )
-    shown = [" & ".join([*map(_spans, row), *[""] * (count - len(row))]) + r" \\" for row in rows]
-    head, body = shown[0], "\n".join(shown[1:])
-    return (
-        f"\\begingroup\\small\\begin{{longtable}}{{{columns}}}\n\\toprule\n{head}\n"
-        f"\\midrule\\endhead\n\\bottomrule\\endfoot\n{body}\n\\end{{longtable}}\\endgroup"
-    )
 
 
 def _shares(natural: Sequence[float], least: Sequence[float]) -> list[float]:
@@ -253,19 +349,10 @@ def _letters(spans: Spans) -> float:
     return wide
 
 
-def _figure(figure: Figure) -> str:
-    return (
-        "\\begin{center}\\begin{minipage}{\\linewidth}\\centering\n"
-        f"\\fit{{\\linewidth}}{{{tikz_of(figure.drawing)}}}\\par\\medskip\n"
-        f"{{\\small\\color{{aside}}{_spans(figure.caption)}\\par}}\n"
-        "\\end{minipage}\\end{center}"
-    )
-
-
 def _listing(text: str) -> str:
     lines = [part for line in text.expandtabs(4).splitlines() for part in _wrapped(line)]
     shown = "\n".join(rf"\noindent {''.join(pieces) or '~'}\par" for pieces in lines)
-    return f"\\begin{{lines}}\n{shown}\n\\end{{lines}}"
+    return f"\\begin{{grusymlines}}\n{shown}\n\\end{{grusymlines}}"
 
 
 def _wrapped(line: str) -> Iterable[list[str]]:
@@ -282,22 +369,3 @@ def _wrapped(line: str) -> Iterable[list[str]]:
         cut = spaces[-1] + 1 if spaces else end
         yield [shown for _, shown in cells[:cut]]
         cells = [(" ", typewriter(" "))] * 4 + cells[cut:]
-
-
-# -- text --------------------------------------------------------------------------------------
-
-
-def _spans(spans: Spans) -> str:
-    return "".join(map(_span, spans))
-
-
-def _span(span: Span) -> str:
-    match span:
-        case Math():
-            return f"${span.latex}$"
-        case Ref():
-            return f"({span.number})"
-        case Code():
-            return rf"\texttt{{{code_of(span.text)}}}"
-        case str():
-            return escaped(span)
