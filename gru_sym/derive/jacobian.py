@@ -33,7 +33,7 @@ class Jacobian:
         cell: the cell.
         blocks: (next state, state) → its paths; an empty tuple is a block of zeros.
         bundles: (variable, variable) → the paths between them, where a path takes all of them
-            together as one factor; see :func:`~gru_sym.derive.bundles.bundled`.
+            together as one factor, as documents tell them.
     """
 
     cell: Cell
