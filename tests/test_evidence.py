@@ -12,9 +12,11 @@ from gru_sym.algebra.program import Definition, Program
 from gru_sym.cells import Cell
 from gru_sym.derive.jacobian import Jacobian
 from gru_sym.derive.jvp import hvp, jvp
+from gru_sym.derive.local import Local, local_derivatives
 from gru_sym.derive.paths import Factor, Path
 from gru_sym.derive.vjp import vjp
-from gru_sym.documents.evidence import prove_paths, prove_tangents
+from gru_sym.documents import evidence
+from gru_sym.documents.evidence import is_nothing, prove_locals, prove_paths, prove_tangents
 
 THREE = """
 z      = sigmoid(W_z @ x + U_z @ h + V_z @ c)
@@ -28,11 +30,44 @@ CELLS.append(Cell.parse(f"# shapes: s()\n{THREE}", name="three"))
 
 @pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.name)
 def test_paths_and_tangents_are_proved(cell: Cell) -> None:
+    slopes = prove_locals(cell)
+    assert slopes.verdict == "proved"
+    assert len(list(slopes)) == len(list(local_derivatives(cell.program)))
     paths = prove_paths(jacobian(cell))
     assert paths.verdict == "proved"
     assert len(list(paths)) == len(cell.states)
     assert prove_tangents(cell.name, cell.program, jvp(cell)).verdict == "proved"
     assert prove_tangents(cell.name, vjp(cell), hvp(cell)).verdict == "proved"
+
+
+# -- wrong local derivatives ----------------------------------------------------------------------
+
+
+def test_wrong_local_derivatives_are_not_proved(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each alone made wrong: doubled, with another sign, left out, transposed where square."""
+    cell = cells.gru
+    true = list(local_derivatives(cell.program))
+    tried = 0
+    for k, local in enumerate(true):
+        paths = [Path("", (), product) for product in local.products]
+        wrong = [tuple(change(path).factors for path in paths) for change in (doubled, negative)]
+        wrong += [()] * bool(paths)
+        if any(f.kind == "matrix" for path in paths for f in path.factors):
+            wrong += [tuple(turned(path).factors for path in paths)] * (local.by != cell.inputs[0])
+        for products in wrong:
+            given = [*true[:k], Local(local.of, local.by, products), *true[k + 1 :]]
+            monkeypatch.setattr(evidence, "local_derivatives", lambda _, given=given: iter(given))
+            assert prove_locals(cell).verdict != "proved", (local, products)
+            tried += 1
+    assert tried > 40
+
+
+def test_only_a_path_that_is_always_zero_is_nothing() -> None:
+    text = "q = U @ h\nmu = mean(q)\nv = mean((q - mu)**2)\nh_next = (q - mu) / sqrt(v + 1)"
+    found = jacobian(Cell.parse(text))
+    ((ends, paths),) = found.blocks.items()
+    zero = [path.name for path in paths if is_nothing(found, path, *ends)]
+    assert zero == ["q → mu → v"]
 
 
 # -- wrong paths -----------------------------------------------------------------------------------

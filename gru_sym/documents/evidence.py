@@ -1,6 +1,6 @@
-"""What else a document says is proved, too: that the paths add up, and the tangents."""
+"""What else a document says is proved, too: local derivatives, that paths add up, tangents."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 
 import sympy as sp
 
@@ -9,14 +9,52 @@ from gru_sym.algebra.monomials import Poly
 from gru_sym.algebra.nodes import Concat, MatVec, Slice, Total, Transpose
 from gru_sym.algebra.normal import NormalForm, positions
 from gru_sym.algebra.program import Definition, Program
+from gru_sym.cells.equations import Cell
 from gru_sym.derive.jacobian import Jacobian
 from gru_sym.derive.jvp import tangent_of
+from gru_sym.derive.local import local_derivatives
 from gru_sym.derive.paths import Factor, Path
 from gru_sym.derive.vjp import cotangent_of, vjp
 from gru_sym.prove.equal import Equality, assumptions
 from gru_sym.prove.result import Answer, Proof, Unproved
 
-__all__ = ["is_nothing", "prove_paths", "prove_tangents"]
+__all__ = ["is_nothing", "prove_locals", "prove_paths", "prove_tangents"]
+
+
+def prove_locals(cell: Cell) -> Proof:
+    """Prove the local derivatives of a cell, each for all sizes.
+
+    Each, transposed, is applied to arbitrary weights of what is defined; that has to be the
+    derivative of the weighed definition, which is taken on normal forms, by none of the rules that
+    made the local derivative.
+    """
+    answers = []
+    for local in local_derivatives(cell.program):
+        d = cell.program[str(local.of.name)]
+        claim = f"the derivative of {local.of.name} by {local.by.name} in its own equation"
+        weight = Var("weight of the claim", d.var.shape)
+        factors = (_applied(product, weight, local.by.shape) for product in local.products)
+        equality = Equality([d])
+        sides = _pull_backs(d, weight, local.by, sp.Add(*factors))
+        answers.append(equality.settle(claim, sides, assumptions([d.expr])))
+    words = f"the local derivatives of {cell.name} are right, for all sizes"
+    return Proof(words, (("one by one:", tuple(answers)),))
+
+
+def _pull_backs(
+    d: Definition, weight: Var, by: Var, pulled: sp.Expr
+) -> Callable[[NormalForm], list[tuple[Poly, Poly]]]:
+    """What comes back to each entry of a variable, and what should."""
+
+    def pairs(form: NormalForm) -> list[tuple[Poly, Poly]]:
+        value = form.of(_weighed(weight, d.expr))
+        return [(form.of(pulled, at), form.derivative(value, by, at)) for at in positions(by.shape)]
+
+    return pairs
+
+
+def _weighed(weight: Var, expr: sp.Expr) -> sp.Expr:
+    return Total(weight * expr, weight.shape) if weight.shape else weight * expr
 
 
 def prove_paths(jacobian: Jacobian) -> Proof:
@@ -68,6 +106,14 @@ def _pulled(jacobian: Jacobian, path: Path, value: sp.Expr, state: Shape) -> sp.
             shape = by.shape
         else:
             value, shape = _transposed(factor, value, shape, state)
+    return value
+
+
+def _applied(factors: Iterable[Factor], value: sp.Expr, by: Shape) -> sp.Expr:
+    """A transposed product, none of whose factors is a bundle, times a vector."""
+    shape: Shape = shape_of(value)
+    for factor in factors:
+        value, shape = _transposed(factor, value, shape, by)
     return value
 
 
@@ -151,11 +197,8 @@ def _slopes(
     """For each variable of a definition: how its tangent enters the line, and its derivative."""
     weight = Var("weight of the claim", d.var.shape)
 
-    def weighed(expr: sp.Expr) -> sp.Expr:
-        return Total(weight * expr, d.var.shape) if d.var.shape else weight * expr
-
     def pairs(form: NormalForm) -> list[tuple[Poly, Poly]]:
-        tangents, values = form.of(weighed(moved)), form.of(weighed(d.expr))
+        tangents, values = form.of(_weighed(weight, moved)), form.of(_weighed(weight, d.expr))
         return [
             (form.derivative(tangents, tangent_of(v), at), form.derivative(values, v, at))
             for v in sorted(variables_of(d.expr), key=str)

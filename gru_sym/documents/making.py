@@ -17,7 +17,7 @@ from gru_sym.documents.backward import chain_section, delta_section, parameter_s
 from gru_sym.documents.bounds import product_section
 from gru_sym.documents.context import Context, prose
 from gru_sym.documents.directions import hvp_section, jvp_section
-from gru_sym.documents.evidence import prove_paths, prove_tangents
+from gru_sym.documents.evidence import prove_locals, prove_paths, prove_tangents
 from gru_sym.documents.forward import cell_section, local_section, locals_of, sizes_section
 from gru_sym.documents.paths import jacobian_section
 from gru_sym.documents.time import bptt_section
@@ -163,6 +163,7 @@ def _proofs(cell: Cell, of: str, paths: Jacobian | None) -> Iterator[tuple[str, 
     if of != "jvp":
         words = "the gradients are right for all sizes and every sequence length"
         yield words, _gradients_proof(cell)
+    yield "the local derivatives are right for all sizes", _locals_proof(cell)
     if paths is not None:
         yield "the paths of the Jacobian add up to the gradient", _paths_proof(cell)
     if of == "jvp":
@@ -184,6 +185,11 @@ def _gradients_proof(cell: Cell) -> Proof:
 
 
 @lru_cache(maxsize=64)
+def _locals_proof(cell: Cell) -> Proof:
+    return prove_locals(cell)
+
+
+@lru_cache(maxsize=64)
 def _paths_proof(cell: Cell) -> Proof:
     return prove_paths(bundled(cell))
 
@@ -200,7 +206,10 @@ def _status(proofs: Sequence[tuple[str, Proof]]) -> Status:
     ):
         claims = [claim for claim, proof in proofs if proof.verdict == verdict]
         if claims:
-            spans.append(words.replace("{}", ", and that ".join(claims)) + " ")
+            conjunction = " whether " if verdict == "unproved" else " that "
+            *others, last = claims
+            listed = f",{conjunction}".join(others) + f", and{conjunction}" * bool(others) + last
+            spans.append(words.replace("{}", listed) + " ")
     assumed = dict.fromkeys(words.rstrip(".") for _, proof in proofs for words in _assumed(proof))
     if assumed:
         spans.append(f"Assumed: {'; '.join(assumed)}. ")
