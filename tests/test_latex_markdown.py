@@ -5,6 +5,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from gru_sym import cells, document
 from gru_sym.latex.blocks import (
     Code,
     Document,
@@ -32,9 +33,12 @@ def lines_of(*blocks: object) -> str:
 
 
 def test_formulas() -> None:
-    assert lines_of(Formula("a_{t} < b", 3)) == "```math\na_{t} < b \\tag{3}\n```"
+    assert lines_of(Formula("a_{t} < b", 3)) == "```math\na_{t} < b \\qquad (3)\n```"
     assert lines_of(Formula("a", None, ("why ", Math("b_{t}")))) == (
         "```math\na\n```\n\n<sub>why $`b_{t}`$</sub>"
+    )
+    assert (
+        lines_of(Paragraph((Math(r"\operatorname{diag}(v)"),))) == r"$`\mathop{\mathrm{diag}}(v)`$"
     )
     assert lines_of(Paragraph((Math(r"\left|x\right| + \|J\|"),))) == (
         r"$`\left\vert x\right\vert  + \Vert J\Vert `$"
@@ -95,3 +99,10 @@ def test_figures_are_complete_files() -> None:
         assert used <= known
         assert not list(root.iter(f"{name}script"))
         assert HOSTILE in "".join(root.itertext())
+
+
+def test_nothing_that_github_forbids_or_misplaces() -> None:
+    text, _ = markdown_of(document(cells.lstm, steps="full"), "figure")
+    assert r"\mathop{\mathrm{diag}}" in text
+    for macro in (r"\operatorname", r"\tag", r"\mbox", r"\phantom"):
+        assert macro not in text

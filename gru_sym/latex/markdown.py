@@ -2,7 +2,8 @@ r"""A document in GitHub's Markdown, with its figures as SVG files beside it.
 
 Displayed formulas stand in fences of the language ``math``, inline ones in code spans between
 dollars: within these GitHub reads no Markdown, so that a backslash, an underscore or ``<`` stays
-what it is.
+what it is. GitHub forbids ``\operatorname`` (github/markup, issue 1688) and does not place a
+``\tag`` well: neither is used.
 """
 
 import re
@@ -104,12 +105,17 @@ def _svg(figure: Figure) -> str:
 
 
 def _formula(formula: Formula) -> str:
-    latex = formula.latex.strip()
+    latex = _allowed(formula.latex.strip())
     if formula.number is not None:
-        latex += rf" \tag{{{formula.number}}}"
+        latex += rf" \qquad ({formula.number})"
     # A fence ends at a line of its own sign, which no formula has.
     shown = _fenced(latex, "math")
     return f"{shown}\n\n<sub>{_line(formula.reason)}</sub>" if formula.reason else shown
+
+
+def _allowed(latex: str) -> str:
+    """A formula without what GitHub forbids."""
+    return re.sub(r"\\operatorname\{([^{}]*)\}", r"\\mathop{\\mathrm{\1}}", latex)
 
 
 def _fenced(text: str, language: str) -> str:
@@ -144,7 +150,11 @@ def _span(span: Span) -> str:
     match span:
         case Math():
             # In a table's cell a bar would end the cell, in code as well.
-            latex = " ".join(span.latex.split()).replace(r"\|", r"\Vert ").replace("|", r"\vert ")
+            latex = (
+                " ".join(_allowed(span.latex).split())
+                .replace(r"\|", r"\Vert ")
+                .replace("|", r"\vert ")
+            )
             return f"$`{latex}`$"
         case Ref():
             return f"({span.number})"
