@@ -53,6 +53,7 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
     return compare
 
 
+SIDES = ("left", "right")
 CONTROL_WORDS = frozenset(
     re.findall(
         "[A-Za-z]+",
@@ -62,7 +63,7 @@ CONTROL_WORDS = frozenset(
         bar overline dot tilde widetilde hat widehat prime mathrm mathbf mathtt text operatorname
         textbackslash textasciitilde textasciicircum frac sqrt sum tanh exp log sin cos partial
         top odot circ cdot to ldots colon quad left right Bigl Bigr begin end
-        prod le infty lVert rVert mathbb in times det rho cdots tfrac
+        prod le infty lVert rVert lvert rvert mathbb in times det rho cdots tfrac
         """,
     )
 )
@@ -78,7 +79,9 @@ def check_latex() -> Callable[[str], None]:
         assert all(token.isascii() for token in tokens), formula
         words = {t[1:] for t in tokens if re.fullmatch(r"\\[A-Za-z]+", t)}
         assert words <= CONTROL_WORDS, (words - CONTROL_WORDS, formula)
-        assert formula.count(r"\left") == formula.count(r"\right")
+        for row in formula.split("\\\\\n"):
+            lefts, rights = (len(re.findall(rf"\\{side}(?![A-Za-z])", row)) for side in SIDES)
+            assert lefts == rights, row
         assert formula.count(r"\begin{aligned}") == formula.count(r"\end{aligned}")
         assert "begin" in words or "&" not in formula
         scripts: list[set[str]] = [set()]  # what the current atom has, for each open brace

@@ -63,9 +63,27 @@ def test_the_delta_form() -> None:
     assert "called δ" in said[0] or "call δ" in said[0]
 
 
-def test_a_state_that_is_an_argument_has_one_line() -> None:
-    (shown,), _ = section_of(document(Cell.parse("h_next = tanh(h)")), DELTA)
-    assert shown == r"\bar{h}_{t-1}^{\mathrm{later}} &= \bar{h}_{t} \odot (1 - h_{t}^{2})"
+def test_an_argument_that_is_given_is_no_delta() -> None:
+    for text in ("h_next = tanh(h)", "# params: s()\ng = sigmoid(s)\nh_next = g * h + x"):
+        assert DELTA not in [section.title for section in document(Cell.parse(text)).sections]
+
+
+def test_activations_within_a_line_have_their_deltas() -> None:
+    text = "m_next = tanh(W @ x + U @ h) * m\nh_next = relu(R @ m_next) + h"
+    (shown,), (opening, *_) = section_of(document(Cell.parse(text)), DELTA)
+    assert [row.split("&=")[0].strip() for row in shown.split(r"\\")][:3] != []
+    assert opening.startswith("What textbooks call δ are the cotangents of the arguments of")
+    for line in (
+        r"\bar{a}_{h,t} &= \bar{h}_{t} \odot \operatorname{step}(a_{h,t})",
+        r"\bar{m}_{t} &= \bar{m}_{t}^{\mathrm{given}} + R^{\top}\,\bar{a}_{h,t}",
+        r"\bar{a}_{m,t} &= \bar{m}_{t} \odot m_{t-1} \odot (1 - \tanh(a_{m,t})^{2})",
+    ):
+        assert line in shown
+
+
+def test_one_delta_is_told_of_as_one() -> None:
+    _, (opening, *_) = section_of(document(cells.rnn), DELTA)
+    assert opening.startswith("What textbooks call δ is the cotangent of the argument of an")
 
 
 def test_a_cell_without_activations_has_no_delta_form() -> None:
@@ -76,7 +94,7 @@ def test_a_cell_without_activations_has_no_delta_form() -> None:
 def test_a_delta_form_that_is_wider_than_a_page_is_left_out() -> None:
     shown, said = section_of(document(cells.gru_layernorm, "vjp", "concat"), DELTA)
     assert shown == []
-    assert "wider than a page" in said[0]
+    assert "too long to be read" in said[0]
 
 
 def test_parameters() -> None:

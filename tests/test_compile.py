@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gru_sym import cells, weights
+from gru_sym import cells, readout, weights
 from gru_sym.algebra.expr import Var
 from gru_sym.cells import Cell
 from gru_sym.codegen import BACKENDS, Compiled, compile
@@ -312,6 +312,32 @@ def test_a_loss_is_an_output_with_its_own_cotangent(rng: np.random.Generator) ->
     array = run.backward(trajectory, {"loss": np.full((T, B), 0.5)})
     for name, value in array.items():
         assert np.array_equal(number[name], value)
+
+
+def test_the_gradients_of_a_cell_with_a_loss_are_those_of_the_loss(
+    rng: np.random.Generator,
+) -> None:
+    run, drawn = compile(readout(cells.rnn, "mse")), Drawn(readout(cells.rnn, "mse"), rng)
+    trajectory, found = run.gradients(*drawn.args)
+    for name, value in run.backward(trajectory, {"loss": 1.0}).items():
+        assert np.array_equal(found[name], value)
+    assert all(np.any(found[name]) for name in ("W_y_bar", "b_y_bar", "y_bar"))
+    state = run.backward(trajectory, {"h": 1.0})  # what is given goes before
+    assert not np.any(state["W_y_bar"])
+
+
+@pytest.mark.parametrize("outputs", ["y", "y, length"])
+def test_whose_gradients_are_wanted_must_be_said(rng: np.random.Generator, outputs: str) -> None:
+    text = "h_next = tanh(U @ h + x)\ny = W @ h_next\nlength = sum(h_next**2)"
+    cell = Cell.parse(f"# outputs: {outputs}\n{text}")
+    run, drawn = compile(cell), Drawn(cell, rng)
+    with pytest.raises(
+        DataError, match=rf"outputs? {outputs}, and nothing says of which"
+    ) as caught:
+        run.gradients(*drawn.args)
+    assert "{'y': …}" in caught.value.mend
+    assert run.gradients(*drawn.args, {"y": 1.0})[1]["W_bar"].any()
+    assert run.gradients(*drawn.args, 1.0)[1]["U_bar"].any()
 
 
 @built_in

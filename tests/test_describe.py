@@ -93,8 +93,8 @@ def test_jacobian_zeros_identities_and_sums() -> None:
     assert lines(select(made, "jacobian")) == [
         "dh_next/dh = 0",
         "dh_next/dc = identity    [skip]",
-        "dc_next/dh = -identity      [skip]",
-        "           + outer(c, 1)    [direct]",
+        "dc_next/dh = outer(c, 1)    [direct]",
+        "           - identity       [skip]",
         "dc_next/dc = (sum(h) + 1) * identity    [skip]",
     ]
 

@@ -51,7 +51,7 @@ def test_what_meets_no_gate_is_taken_together() -> None:
 
 def test_the_immediate_derivative_of_a_bundle() -> None:
     shown, said = section_of(document(Cell.parse(NORM)), "Local derivatives")
-    assert r"a_{n,t} by q_{t} in the equation itself is written \partial^{+}" in said[0]
+    assert r"a_{n,t} with respect to q_{t}" in said[0]
     assert r"\frac{\partial^{+} a_{n,t}}{\partial q_{t}}" in " ".join(shown)
     shown, _ = section_of(document(Cell.parse(NORM), "vjp"), "Local derivatives")
     assert r"\frac{\partial a_{n,t}}{\partial q_{t}}" in " ".join(shown)
@@ -59,7 +59,7 @@ def test_the_immediate_derivative_of_a_bundle() -> None:
 
 def test_the_sentences_of_the_gru() -> None:
     said = said_of(cells.gru)
-    assert said[1] == "Chain rule, by path, from (8), (9), (10), (11), (12), (13) and (14)."
+    assert said[1] == "Chain rule, by path, from (8)–(14)."
     assert said[2:6] == [
         "Skip: unit i of h_{t-1} reaches unit i of h_{t} and no other, times 1 - z_{t}. It is "
         "closed where z_{t} = 1.",
@@ -67,8 +67,8 @@ def test_the_sentences_of_the_gru() -> None:
         r"closed where \tilde{h}_{t} = h_{t-1}, z_{t} = 0 or z_{t} = 1.",
         r"Candidate: from h_{t-1} by way of \tilde{h}_{t} to h_{t}, and the units are mixed by "
         r"U_{h}. It is closed where z_{t} = 0, \tilde{h}_{t}^{2} = 1 or r_{t} = 0.",
-        r"Reset: from h_{t-1} by way of r_{t}, \tilde{h}_{t} to h_{t}, and the units are mixed by "
-        r"U_{h} and U_{r}. It is closed where z_{t} = 0, \tilde{h}_{t}^{2} = 1, h_{t-1} = 0, "
+        r"Reset: from h_{t-1} by way of r_{t} and \tilde{h}_{t} to h_{t}, and the units are mixed "
+        r"by U_{h} and U_{r}. It is closed where z_{t} = 0, \tilde{h}_{t}^{2} = 1, h_{t-1} = 0, "
         "r_{t} = 0 or r_{t} = 1.",
     ]
     assert "in the limit alone" in said[6]

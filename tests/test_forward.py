@@ -16,7 +16,7 @@ def test_the_equations_are_numbered_one_by_one() -> None:
         r"z_{t} &= \sigma(a_{z,t})",
     ]
     assert len(shown) == len(cells.gru.program.definitions)
-    assert said[0].startswith("Of the convention the cell's text says: update gate z takes")
+    assert said[0].startswith("On its convention, the cell's text says: update gate z takes")
     assert "takes the state h_{t-1} and the input x_{t} to h_{t}" in said[1]
     assert {"Update gate.", "Reset gate.", "Candidate."} <= set(said)
 
@@ -29,7 +29,7 @@ def test_a_cell_without_inputs_takes_its_state() -> None:
 def test_a_convention_without_an_equation() -> None:
     cell = Cell.parse("# convention: the state is last. Nothing else: see there\nh_next = tanh(h)")
     assert section_of(document(cell), "The cell")[1][0] == (
-        "Of the convention the cell's text says: the state is last. Nothing else: see there."
+        "On its convention, the cell's text says: the state is last. Nothing else: see there."
     )
 
 

@@ -78,8 +78,9 @@ def test_jacobian_zeros_and_identities() -> None:
     assert latex_derivation(made, "jacobian").splitlines()[1:-1] == [
         r"\frac{\partial h_{t}}{\partial h_{t-1}} &= 0 \\",
         r"\frac{\partial h_{t}}{\partial c_{t-1}} &= \mathbf{I} && \text{(skip)} \\",
-        r"\frac{\partial c_{t}}{\partial h_{t-1}} &= -\mathbf{I} && \text{(skip)} \\",
-        r"&\quad + c_{t-1}\,\mathbf{1}^{\top} && \text{(direct)} \\",
+        r"\frac{\partial c_{t}}{\partial h_{t-1}} "
+        r"&= c_{t-1}\,\mathbf{1}^{\top} && \text{(direct)} \\",
+        r"&\quad - \mathbf{I} && \text{(skip)} \\",
         r"\frac{\partial c_{t}}{\partial c_{t-1}} "
         r"&= (\operatorname{sum}(h_{t-1}) + 1)\,\mathbf{I} && \text{(skip)}",
     ]

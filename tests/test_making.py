@@ -10,13 +10,15 @@ from gru_sym import cells, readout, stack
 from gru_sym.cells import Cell
 from gru_sym.documents import document, making
 from gru_sym.errors import DataError
-from gru_sym.latex.blocks import Code, Document, Formula, Items, Listing, Paragraph, Ref, Status
+from gru_sym.latex.blocks import Document, Formula, Items, Listing, Paragraph, Ref, Status
 from gru_sym.latex.forms import Form, in_form
 from gru_sym.latex.html import plain
 from gru_sym.latex.notation import NOTATIONS, Notation
+from gru_sym.latex.pdf import compile_pdf, overfull
+from gru_sym.latex.tex import tex_of
 from gru_sym.prove.equal import prove_equal
 from gru_sym.prove.result import Proof, Proved, Refuted, Unproved
-from tests.latex_tools import formulas_of
+from tests.latex_tools import formulas_of, katex_errors, section_of, tex
 
 TITLES = {
     "vjp": [
@@ -207,8 +209,15 @@ def test_a_notation_and_what_was_changed_of_it() -> None:
 
 def test_a_cell_in_another_form_is_listed_in_that_form() -> None:
     made = document(cells.gru, "vjp", "pytorch")
-    items = [b for b in made.opening if isinstance(b, Items)]
-    assert items[0].items == tuple((Code(f"{p}_z = -{p}_z"),) for p in "WUb")
+    (shown,) = (block for block in made.opening if isinstance(block, Formula))
+    assert shown.latex.splitlines()[1:-1] == [
+        r"W_{iz} &= -W_{z}^{\mathrm{given}} \\",
+        r"W_{hz} &= -U_{z}^{\mathrm{given}} \\",
+        r"b_{iz} &= -b_{z}^{\mathrm{given}}",
+    ]
+    rows = Notation("r", form="concat", vectors="row")
+    (shown,) = (b for b in document(cells.gru, "vjp", rows).opening if isinstance(b, Formula))
+    assert r"W_{z} &= [U_{z}^{\mathrm{given}};\, W_{z}^{\mathrm{given}}]" in shown.latex
 
 
 # -- all kinds of cells --------------------------------------------------------------------------
@@ -228,9 +237,36 @@ ODD = {
     "log": "h_next = log(1 + exp(W @ x + U @ h)) + log(h * h + 1)",
     "root": "h_next = sqrt(1 + h * h) / (2 + x * x)",
     "zero": "z = sigmoid(0 * h)\nh_next = z * (W @ x)",
+    "attention": "# inputs: x(I), m_1(H), m_2(H)\nq = W_q @ x + U_q @ h\ne_1 = sum(q * m_1)\n"
+    "e_2 = sum(q * m_2)\nalpha = sigmoid(e_1 - e_2)\nc = alpha * m_1 + (1 - alpha) * m_2\n"
+    "z = sigmoid(W_z @ x + U_z @ h + C_z @ c + b_z)\n"
+    "h_tilde = tanh(W_h @ x + U_h @ h + C_h @ c + b_h)\nh_next = (1 - z) * h + z * h_tilde",
+    "a mean of what has none": "q = W @ x + U @ h\nn = q - mean(q)\ne = mean(n)\n"
+    "h_next = tanh(n) * e",
+    "a sum of equal numbers": "d = h - mean(h)\nm = 1 + sum(d)\nh_next = tanh(W @ x + U @ h) * m",
+    "a norm beside a skip": "# params: p(H)\nq = W @ x + U @ h\n"
+    "n = q / sqrt(1 + sum(q**2)) + p * q\nh_next = tanh(n + p*h)",
+    "a bare number": "h_next = 0.5",
     "long names": "update_gate = sigmoid(W_update_gate @ x + U_update_gate @ h)\n"
     "h_next = update_gate * h + (1 - update_gate) * tanh(x)",
 }
+
+
+@pytest.mark.slow
+def test_every_kind_of_cell_renders() -> None:
+    documents = [document(Cell.parse(text), steps="full") for text in ODD.values()]
+    formulas = dict.fromkeys(formula for made in documents for formula in formulas_of(made))
+    assert katex_errors(list(formulas)) == []
+    tex()
+    for made in documents:
+        assert not overfull(compile_pdf(tex_of(made)).log, 10)
+
+
+def test_no_skip_path_is_claimed_absent_that_is_in_a_norm() -> None:
+    made = document(Cell.parse(ODD["a norm beside a skip"]), "jacobian")
+    said = " ".join(section_of(made, "The product of Jacobians")[1])
+    assert "there is no skip path" not in said
+    assert "What the skip path alone carries from unit i of h_{0} to unit i of h_{T}" in said
 
 
 @pytest.mark.parametrize("what", ODD)
@@ -257,7 +293,9 @@ def test_a_stack_and_a_loss(check_latex: Callable[[str], None]) -> None:
 
 def test_too_many_paths_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(import_module("gru_sym.derive.jacobian"), "MAX_PATHS", 3)
+    making._told.cache_clear()
     made = document(cells.gru)
+    making._told.cache_clear()
     assert "more paths than can be written one by one" in str(made.sections)
     assert "paths" not in status(made)
     assert TITLES["jacobian"][1] not in titles(made)

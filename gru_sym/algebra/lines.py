@@ -116,7 +116,8 @@ def _width(tokens: Iterator[str], *, small: bool) -> float:
     return total
 
 
-_OPENING, _CLOSING = frozenset(("(", "[", "\\lVert")), frozenset((")", "]", "\\rVert"))
+_OPENING = frozenset(("(", "[", "\\lVert", "\\lvert"))
+_CLOSING = frozenset((")", "]", "\\rVert", "\\rvert"))
 _BREAKS = {"+": 0, "-": 0, "\\odot": 1, "\\circ": 1, "\\cdot": 1, "\\,": 2}
 _SOON = 0.3
 _MOST_SIGNS = 30  # of LaTeX, for one letter on the page
@@ -144,7 +145,7 @@ def _place(text: str, room: float) -> int | None:
     shortest: tuple[int, int, int] | None = None
     for found in TOKEN.finditer(text):
         token, (start, at) = found[0], found.span()
-        braces += (token == "{") - (token == "}")
+        braces += (token in {"{", "\\left"}) - (token in {"}", "\\right"})
         depth += (token in _OPENING) - (token in _CLOSING)
         binary = token == "\\," or (text[start - 1 : start] == " " and text[at : at + 1] == " ")
         if token not in _BREAKS or braces or not start or not binary:

@@ -204,7 +204,8 @@ class Presenter:
 
     @_tree.register
     def _(self, expr: sp.Add) -> tree.Node:
-        expr = _gather(expr)
+        expr = _over_one(expr)
+        expr = _gather(expr) if isinstance(expr, sp.Add) else expr
         if not isinstance(expr, sp.Add):
             return self._tree(expr)
         content, primitive = expr.primitive()
@@ -328,6 +329,7 @@ def _is_denominator(factor: sp.Expr) -> bool:
 
 def _share(factor: sp.Expr) -> sp.Expr:
     """``z_bar * (1 - z) - z_bar * z`` as ``z_bar * (1 - 2 * z)``."""
+    factor = _over_one(factor)
     if not isinstance(factor, sp.Add):
         return factor
     linear = [
@@ -336,6 +338,20 @@ def _share(factor: sp.Expr) -> sp.Expr:
     ]
     shared = sp.Mul(*set.intersection(*linear))
     return shared * sp.Add(*(term / shared for term in factor.args))
+
+
+def _over_one(expr: sp.Expr) -> sp.Expr:
+    """``1 / (f + i) - f / (f + i)**2`` as ``i / (f + i)**2``, where one term is left of a sum."""
+    if not isinstance(expr, sp.Add):
+        return expr
+    powers = [dict(f.as_base_exp() for f in sp.Mul.make_args(term)) for term in expr.args]
+    for base in {b for found in powers for b, e in found.items() if b.is_Add and e.is_integer}:
+        least = [found.get(base, sp.S.Zero) for found in powers]
+        if max(least) < 0 and len({*least}) > 1:
+            above = sp.expand(sp.Add(*(term * base ** -min(least) for term in expr.args)))
+            if not isinstance(above, sp.Add):
+                return above * base ** min(least)
+    return expr
 
 
 def _gather(expr: sp.Add) -> sp.Expr:

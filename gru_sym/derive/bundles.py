@@ -5,22 +5,28 @@ both. None of them is a way of its own through the cell: their sum is one deriva
 factor of each path that comes by.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from itertools import chain, product
+
+import sympy as sp
 
 from gru_sym.algebra.expr import Var, variables_of
+from gru_sym.algebra.nodes import MatVec
 from gru_sym.algebra.program import Program
 from gru_sym.algebra.rules import Elementwise
 from gru_sym.cells.equations import Cell
 from gru_sym.derive.jacobian import Jacobian, Routes, blocks_of, named_paths
+from gru_sym.derive.paths import Path
 
-__all__ = ["bundled"]
+__all__ = ["bundled", "diagonals"]
 
 
 def bundled(cell: Cell) -> Jacobian:
     """The Jacobian of one step by path, where what lies between two variables is one factor.
 
     Two variables are the ends of a bundle where all ways to the one come by the other, all ways
-    from there lead to it, several do, and none of them passes an activation or what has a role.
+    from there lead to it, several do, and none of them passes an activation, a matrix, or what has
+    a role.
     Its own paths are in the ``bundles`` of what is returned; the sum is that of
     :func:`~gru_sym.derive.jacobian.jacobian`.
 
@@ -41,12 +47,35 @@ def bundled(cell: Cell) -> Jacobian:
     return Jacobian(cell, blocks_of(cell, together), bundles)
 
 
+def diagonals(jacobian: Jacobian, path: Path) -> Iterator[tuple[sp.Expr, ...]]:
+    """What a path carries from each entry to the same entry alone, by each way within bundles.
+
+    It is the product of what is returned.
+    """
+    ways: list[list[tuple[sp.Expr, ...]]] = []
+    for factor in path.factors:
+        if factor.kind == "diag":
+            ways.append([factor.parts])
+        elif factor.kind == "bundle":
+            of, by = (part for part in factor.parts if isinstance(part, Var))
+            inner = jacobian.bundles[of, by]
+            ways.append([each for one in inner for each in diagonals(jacobian, one)])
+        else:
+            return
+    yield from (tuple(chain.from_iterable(way)) for way in product(*ways))
+
+
 def _from(program: Program, start: Var) -> Program:
     """The program as if a variable that it defines were given."""
     if start in program.inputs:
         return program
     rest = tuple(d for d in program if d.var != start)
     return Program((*program.inputs, start), rest, program.outputs)
+
+
+def _mixes(expr: sp.Expr, moving: Collection[Var]) -> bool:
+    """Whether a matrix acts on what moves."""
+    return any(not variables_of(p.args[1]).isdisjoint(moving) for p in expr.atoms(MatVec))
 
 
 def _ends(cell: Cell) -> Iterator[tuple[Var, Var]]:
@@ -60,7 +89,7 @@ def _ends(cell: Cell) -> Iterator[tuple[Var, Var]]:
         for each in used:
             users[each].add(var)
     stays = {*cell.states, *program.outputs}
-    gates = {d.var for d in program if d.expr.has(Elementwise)}
+    gates = {d.var for d in program if d.expr.has(Elementwise) or _mixes(d.expr, moving)}
     stays |= gates | {d.var for d in program if d.name in cell.roles}
     for end in (var for var in uses if var not in gates):
         inside: set[Var] = set()

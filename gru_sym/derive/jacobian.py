@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from gru_sym.algebra.expr import Var
 from gru_sym.algebra.expressions import Printer
 from gru_sym.algebra.lines import aligned
+from gru_sym.algebra.present import is_negative
 from gru_sym.algebra.program import Program, presenter_for
 from gru_sym.cells.equations import Cell
 from gru_sym.derive.jvp import tangent_lines, tangent_of
@@ -132,6 +133,11 @@ class Routes:
         return self.found.get(var, [])
 
 
+def _minus(factors: tuple[Factor, ...]) -> bool:
+    """Whether a product of factors is written with a minus."""
+    return bool(sum(is_negative(part) for factor in factors for part in factor.parts) % 2)
+
+
 def named_paths(cell: Cell, routes: list[Route], plain: str = "skip") -> Iterator[Path]:
     """Name the paths of one block; those through fewest variables come first.
 
@@ -141,7 +147,7 @@ def named_paths(cell: Cell, routes: list[Route], plain: str = "skip") -> Iterato
     # The argument of an activation, which the text does not write, a reader needs not hear of.
     written = {d.name for d in cell.document.definitions}
     shown = [(tuple(n for n in through if n in written), factors) for through, factors in routes]
-    shown.sort(key=lambda item: (len(item[0]), [position[n] for n in item[0]]))
+    shown.sort(key=lambda item: (len(item[0]), [position[n] for n in item[0]], _minus(item[1])))
     # The shortest way to call a path that no other of the block shares: the first variable that has
     # a role, the first variable, those with a role, all.
     roles = [tuple(n for n in through if n in cell.roles) for through, _ in shown]

@@ -5,11 +5,11 @@ product of factors, read from the left: diagonals, matrices, columns, rows, and 
 """
 
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import sympy as sp
 
-from gru_sym.algebra.expr import Dims, Node, Shape, Var, shape_of, variables_of
+from gru_sym.algebra.expr import Dims, Node, Shape, Var, shape_of, size_of, variables_of
 from gru_sym.algebra.nodes import Concat, MatVec, Slice, Total
 from gru_sym.algebra.program import Program
 from gru_sym.derive.differential import named_values, tangent
@@ -70,7 +70,7 @@ def linear_terms(
             yield from linear_terms(term, shape, dots)
     elif shape and not shape_of(expr):  # a number that is broadcast
         for factors, dot in linear_terms(expr, (), dots):
-            yield (Factor("column", (sp.S.One,)), *factors), dot
+            yield (Factor("column", (sp.S.One,), whole=shape[0]), *factors), dot
     elif isinstance(expr, Var):
         yield (), expr
     elif isinstance(expr, sp.Mul):
@@ -100,7 +100,7 @@ def _through_node(node: Node, dots: Collection[Var]) -> Iterator[tuple[tuple[Fac
     if isinstance(node, MatVec):
         first, inner = Factor("matrix", (node.args[0],)), node.args[1]
     elif isinstance(node, Total):
-        first, inner = Factor("row", (sp.S.One,)), node.args[0]
+        first, inner = Factor("row", (sp.S.One,), whole=node.summed[0]), node.args[0]
     elif isinstance(node, Slice):
         first = Factor("restrict", (), node.bounds, node.whole[-1])
         inner = node.args[0]
@@ -125,9 +125,14 @@ def merged(factors: tuple[Factor, ...]) -> tuple[Factor, ...]:
             ("diag", "column"),
             ("row", "diag"),
         }:
-            kind = "diag" if last.kind == factor.kind else {last.kind, factor.kind} - {"diag"}
+            kept = last if factor.kind == "diag" else factor
             parts = tuple(p for p in (*last.parts, *factor.parts) if p != 1)
-            merged[-1] = Factor(kind if isinstance(kind, str) else kind.pop(), parts or (sp.S.One,))
+            merged[-1] = replace(kept, parts=parts or (sp.S.One,))
+        elif (last.kind, factor.kind) == ("row", "column") and not (
+            shape_of(last.expr) or shape_of(factor.expr)
+        ):
+            number = last.expr * factor.expr * size_of((last.whole,))
+            merged[-1:] = [Factor("diag", (number,))] if number != 1 else []
         elif last.kind == "matrix" and factor.kind == "embed":
             (matrix,) = last.parts
             columns = Slice(matrix, Dims(shape_of(matrix)), *factor.bounds)

@@ -8,7 +8,7 @@ from itertools import chain
 import sympy as sp
 
 from gru_sym.algebra import tree
-from gru_sym.algebra.expr import Size, Var, shape_of, variables_of
+from gru_sym.algebra.expr import Shape, Size, Var, shape_of, variables_of
 from gru_sym.algebra.nodes import Total
 from gru_sym.algebra.present import Presenter, is_negative, product
 from gru_sym.algebra.show import show
@@ -20,6 +20,7 @@ __all__ = [
     "ShownFactor",
     "Term",
     "jacobian_lines",
+    "shapes_between",
     "show_term",
     "terms_of",
 ]
@@ -43,7 +44,8 @@ class Factor:
         parts: expressions; a diag, column or row is their elementwise product, in this order;
             of a bundle the variable, and that by which it is differentiated.
         bounds: for ``embed`` and ``restrict``: first block, block after the last.
-        whole: for ``embed`` and ``restrict``: the dimension of the longer vector.
+        whole: for ``embed`` and ``restrict``: the dimension of the longer vector; for a column or
+            a row of equal numbers, its own.
     """
 
     kind: str
@@ -76,6 +78,44 @@ class Path:
     def is_diagonal(self) -> bool:
         """Whether no matrix, and no sum, is on the way."""
         return all(f.kind == "diag" for f in self.factors)
+
+
+def shapes_between(factors: Sequence[Factor], of: Shape, by: Shape) -> list[Shape]:
+    """The shapes of what stands between the factors of a path, from what it leads to on.
+
+    A diagonal, a column or a row of equal numbers is as long as what is beside it.
+    """
+    found: list[Shape | None] = [of, *[None] * (len(factors) - 1), by][: len(factors) + 1]
+    for k, factor in enumerate(factors):
+        for at, side in zip((k, k + 1), _sides(factor), strict=True):
+            found[at] = side if found[at] is None else found[at]
+    for order in (range(len(factors)), reversed(range(len(factors)))):
+        for k in order:
+            if factors[k].kind == "diag":
+                found[k] = found[k + 1] if found[k] is None else found[k]
+                found[k + 1] = found[k] if found[k + 1] is None else found[k + 1]
+    return [shape or () for shape in found]
+
+
+def _sides(factor: Factor) -> tuple[Shape | None, Shape | None]:
+    """The shapes of what a factor gives and takes; None where the factor does not know."""
+    match factor.kind:
+        case "matrix":
+            rows, columns = shape_of(factor.parts[0])
+            return (rows,), (columns,)
+        case "bundle":
+            return shape_of(factor.parts[0]), shape_of(factor.parts[1])
+        case "embed" | "restrict":
+            sides = (factor.whole,), (factor.whole[slice(*factor.bounds)],)
+            return sides if factor.kind == "embed" else sides[::-1]
+    shape = shape_of(factor.expr) or ((factor.whole,) if factor.whole else None)
+    match factor.kind:
+        case "column":
+            return shape, ()
+        case "row":
+            return (), shape
+        case _:
+            return shape, shape
 
 
 @dataclass(frozen=True)

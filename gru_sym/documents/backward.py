@@ -6,7 +6,7 @@ import sympy as sp
 
 from gru_sym.algebra import tree
 from gru_sym.algebra.expr import Var, variables_of
-from gru_sym.algebra.lines import Row, aligned, width
+from gru_sym.algebra.lines import Row, width
 from gru_sym.algebra.nodes import MatVec
 from gru_sym.algebra.program import Definition, Program
 from gru_sym.algebra.rules import Elementwise
@@ -48,7 +48,8 @@ def _opening(context: Context, bars: Mapping[Var, Var]) -> Spans:
     means: Spans = prose("Let $L$ be the loss.")
     if context.notation.cotangent != "partial":
         means = prose(
-            "Let $L$ be the loss, and {} its derivative by {}, of the size of {}: the cotangent.",
+            "Let $L$ be the loss, and {} its derivative with respect to {}, of the size of {}: the "
+            "cotangent.",
             Math(name_of(f"{some.name}_bar")),
             context.symbol(some),
             context.symbol(some),
@@ -63,10 +64,23 @@ def _opening(context: Context, bars: Mapping[Var, Var]) -> Spans:
         "equations are taken in reverse order, and each variable collects from all equations that "
         "use it: the local derivative, "
         "transposed, and the cotangent of what is defined there, multiplied. What comes to the old "
-        "state in this way comes from later than it; what the loss sees of it is not yet in it.",
+        "state in this way, {}, is what this step and those after it give, which is called later; "
+        "what the loss sees of the old state itself is not in it.",
         means,
         given,
-        both,
+        (*both, *_loss(context)),
+        joined(Math(name_of(str(cotangent_of(v).name))) for v in cell.states),
+    )
+
+
+def _loss(context: Context) -> Spans:
+    """What the cotangent of a loss is, where the cell has one of its own."""
+    numbers = [v for v in context.cell.extra if not v.shape]
+    if len(numbers) != 1:
+        return ()
+    bar = Math(context.printer.style.name_of(str(cotangent_of(numbers[0]).name)))
+    return prose(
+        " Where $L$ is the sum of {} over all steps, {} is 1.", context.symbol(numbers[0]), bar
     )
 
 
@@ -129,42 +143,50 @@ def _pulled(context: Context, local: Local, bars: Mapping[Var, Var]) -> str:
 
 
 def arguments_of(program: Program) -> list[Var]:
-    """The arguments of activations: what textbooks call pre-activations."""
-    return [
-        d.expr.args[0]
-        for d in program
-        if isinstance(d.expr, Elementwise) and isinstance(d.expr.args[0], Var)
-    ]
+    """The arguments of activations that are defined: what textbooks call pre-activations."""
+    given = {*program.inputs, *program.outputs}
+    found: dict[Var, None] = {}
+    for d in program:
+        called = sorted(d.expr.atoms(Elementwise), key=str)
+        found |= {c.args[0]: None for c in called if isinstance(c.args[0], Var)}
+    return [v for v in found if v not in given]
 
 
 def delta_section(context: Context, pulled: Program) -> Section | None:
     """The cotangents of the pre-activations alone, and the states in terms of them."""
     lines = pulled.as_mapping
-    deltas = [cotangent_of(v) for v in reversed(arguments_of(context.cell.program))]
+    program = context.cell.program
+    deltas = [cotangent_of(v) for v in reversed(arguments_of(program))]
     deltas = [v for v in deltas if v in lines]
     if not deltas:
         return None
-    kept = {*deltas, *(total_of(v) for v in context.cell.program.outputs)}
-    rows = [_inlined(context, lines, v, kept) for v in deltas]
+    totals = [total_of(v) for v in reversed(program.outputs) if total_of(v) in lines]
+    kept = {*deltas, *totals}
     others = [v for v in map(cotangent_of, context.cell.states) if v not in deltas]
-    rows += [_inlined(context, lines, v, kept) for v in others]
-    shown = joined(Math(context.printer.style.name_of(str(v.name))) for v in deltas)
+    shown = [v for v in lines if v in {*totals, *deltas}] + others
+    rows = [_inlined(context, lines, v, kept) for v in shown]
+    many = len(deltas) > 1
     opening = prose(
-        "What textbooks call δ are the cotangents of the arguments of the activations, {}. All "
-        "other gradients follow from them and from what is given.",
-        shown,
+        f"What textbooks call δ {'are' if many else 'is'} the cotangent{'s' if many else ''} of "
+        f"the {'arguments of activations' if many else 'argument of an activation'}, {{}}. All "
+        "other gradients follow from the lines here and from what is given.",
+        joined(Math(context.printer.style.name_of(str(v.name))) for v in deltas),
     )
-    if max(map(width, aligned(rows, WIDE).splitlines())) > WIDE:
-        opening += (
-            " In this cell so much lies between one activation and the next that the lines above, "
-            "put into one another, are wider than a page: they are left as they are.",
+    if max(width(row.right) for row in rows) > _MOST_LINES * WIDE:
+        text = (
+            "What textbooks call δ are the cotangents of the arguments of activations. In this "
+            "cell so much lies between one activation and the next that the lines above, put into "
+            "one another, are too long to be read: they are left as they are.",
         )
-        return Section("The δ-form", (Paragraph(opening),))
+        return Section("The δ-form", (Paragraph(text),))
     cited = joined(context.ref(("bar", s)) for s in context.cell.states)
     formula = context.formula(
         ("delta",), rows, prose("The lines above, each put into the next, down to {}.", cited)
     )
     return Section("The δ-form", (Paragraph(opening), formula))
+
+
+_MOST_LINES = 3
 
 
 def _inlined(context: Context, lines: Mapping[Var, sp.Expr], var: Var, kept: set[Var]) -> Row:
@@ -203,9 +225,9 @@ def parameter_section(
     blocks: list[Block] = [
         Paragraph(
             prose(
-                "What one step gives to the gradients: {} is the derivative by the copy of {} that "
-                "step $t$ uses. Over a sequence, and over a batch, the gradient of a parameter is "
-                "the sum of these shares.",
+                "What one step gives to the gradients: {} is the derivative with respect to the "
+                "copy of {} that step $t$ uses. Over a sequence, and over a batch, the gradient "
+                "of a parameter is the sum of these shares.",
                 share,
                 context.symbol(cell.params[0]),
             )

@@ -1,6 +1,7 @@
 """The product of Jacobians over time, and what bounds its norm."""
 
 from collections.abc import Iterator
+from fractions import Fraction
 
 import sympy as sp
 
@@ -9,15 +10,18 @@ from gru_sym.algebra.lines import Row
 from gru_sym.algebra.present import product
 from gru_sym.algebra.rules import Elementwise
 from gru_sym.algebra.symbols import partial
+from gru_sym.algebra.tree import Number
 from gru_sym.algebra.typeset import dimension
+from gru_sym.derive.bundles import diagonals
 from gru_sym.derive.jacobian import Jacobian
-from gru_sym.derive.paths import Factor, Path
+from gru_sym.derive.paths import Factor, Path, shapes_between
 from gru_sym.derive.products import block_head
 from gru_sym.documents.context import Context, joined, prose
-from gru_sym.latex.blocks import Block, Math, Paragraph, Section, Spans
+from gru_sym.latex.blocks import Block, Math, Paragraph, Ref, Section, Spans
 
 __all__ = ["product_section"]
 
+_ONE = Number(Fraction(1))
 _ALL = r"\mathbf{s}"
 """All states of a cell that has several, together."""
 
@@ -64,7 +68,9 @@ def product_section(context: Context, jacobian: Jacobian) -> Section:
             ),
         ),
     ]
-    for key, paths in jacobian.blocks.items():
+    known: Ref | None = None
+    twice: set[tuple[Var, Var]] = set()
+    for key, paths in (*jacobian.bundles.items(), *jacobian.blocks.items()):
         if len(paths) > _MOST_PATHS:
             text = (
                 f"The norm of the block in {{}} is at most the sum of the norms of its {len(paths)}"
@@ -73,8 +79,12 @@ def product_section(context: Context, jacobian: Jacobian) -> Section:
             )
             blocks.append(Paragraph(prose(text, context.ref(("block", key)))))
         elif paths:
-            blocks.append(_block_bound(context, key, paths))
-    blocks += _meaning(context, jacobian)
+            bound, two = _block_bound(context, key, paths, known)
+            blocks.append(bound)
+            if two:
+                twice.add(key)
+                known = known or context.ref(("bound", key))
+    blocks += _meaning(context, jacobian, twice)
     return Section("The product of Jacobians, and what bounds it", tuple(blocks))
 
 
@@ -85,7 +95,13 @@ def _state(context: Context, index: str) -> str:
     return context.printer.style.name_of.indexed(str(states[0].name), index)
 
 
-def _block_bound(context: Context, key: tuple[Var, Var], paths: tuple[Path, ...]) -> Block:
+def _block_bound(
+    context: Context, key: tuple[Var, Var], paths: tuple[Path, ...], known: Ref | None
+) -> tuple[Block, bool]:
+    """The bound of a block, and whether it has a second line, with numbers for activations.
+
+    ``known`` is where it was said what these are.
+    """
     exact = [_product_of_norms(context, key, path, known=False) for path in paths]
     coarse = [_product_of_norms(context, key, path, known=True) for path in paths]
     head = rf"\Bigl\lVert {block_head(key, context.printer)} \Bigr\rVert_{{2}}"
@@ -97,13 +113,9 @@ def _block_bound(context: Context, key: tuple[Var, Var], paths: tuple[Path, ...]
     )
     if coarse != exact:
         rows.append(Row("{}", " + ".join(coarse), relation=r"\le"))
-        earlier = [about for about in context.numbers if about[:1] == ("bound",)]
-        reason += (
-            prose("; then the bounds of {}", context.ref(earlier[0]))
-            if earlier
-            else prose("; then {}", _known(context))
-        )
-    return context.formula(("bound", key), rows, (*reason, "."))
+        said = prose("the bounds of {}", known) if known else _known(context)
+        reason += prose("; then {}", said)
+    return context.formula(("bound", key), rows, (*reason, ".")), len(rows) > 1
 
 
 def _known(context: Context) -> Spans:
@@ -126,7 +138,8 @@ def _product_of_norms(context: Context, key: tuple[Var, Var], path: Path, *, kno
     """The norms of a path's factors, side by side; ``known`` puts numbers for what is bounded."""
     number: sp.Rational = sp.S.One
     shown: list[str] = []
-    for factor, ones in zip(path.factors, _lengths(key, path), strict=True):
+    shapes = shapes_between(path.factors, *(v.shape for v in key))
+    for factor, above, below in zip(path.factors, shapes[:-1], shapes[1:], strict=True):
         match factor.kind:
             case "embed" | "restrict":
                 continue
@@ -152,59 +165,23 @@ def _product_of_norms(context: Context, key: tuple[Var, Var], path: Path, *, kno
             presenter = context.printer.presenter
             inner = context.printer.node(product([presenter.expression(each) for each in kept]))
             size = r"\infty" if factor.kind == "diag" else "2"
-            shown.append(_norm(inner, size) if shape_of(whole) else rf"\left|{inner}\right|")
+            shown.append(_norm(inner, size if shape_of(whole) else ""))
         if factor.kind in {"column", "row"} and not shape_of(whole):
-            shown.append(rf"\sqrt{{{ones}}}")
+            long = _length(above if factor.kind == "column" else below)
+            shown.append(rf"\sqrt{{{long}}}")
     if number != 1 or not shown:
         shown.insert(0, context.printer.expression(number).replace(r"\frac", r"\tfrac"))
     return r"\,".join(shown)
 
 
 def _norm(inner: str, size: str) -> str:
-    """A norm, as tall as a fraction within."""
+    """A norm, or without a size the absolute value of a number; as tall as a fraction within."""
     left, right = (r"\Bigl", r"\Bigr") if r"\frac" in inner else ("", "")
-    return rf"{left}\lVert {inner} {right}\rVert_{{{size}}}"
+    bar, below = ("Vert", f"_{{{size}}}") if size else ("vert", "")
+    return rf"{left}\l{bar} {inner} {right}\r{bar}{below}"
 
 
-def _lengths(key: tuple[Var, Var], path: Path) -> list[str]:
-    """For each factor how long it is, if it is a column or a row of equal numbers.
-
-    A column is as long as what stands left of it has columns, a row as what stands right has rows.
-    """
-    left, right = (_one(v.shape) for v in key)
-    before: list[str] = []
-    for factor in path.factors:
-        before.append(left)
-        left = _sides(factor, left)[1]
-    after: list[str] = []
-    for factor in reversed(path.factors):
-        after.insert(0, right)
-        right = _sides(factor, right)[0]
-    return [
-        before[k] if factor.kind == "column" else after[k] for k, factor in enumerate(path.factors)
-    ]
-
-
-def _sides(factor: Factor, other: str) -> tuple[str, str]:
-    """How many rows and columns a factor has; a diagonal has as many as what is beside it."""
-    match factor.kind:
-        case "matrix":
-            rows, columns = shape_of(factor.parts[0])
-            return _one((rows,)), _one((columns,))
-        case "bundle":
-            of, by = factor.parts
-            return _one(shape_of(of)), _one(shape_of(by))
-        case "embed" | "restrict":
-            part = factor.whole[slice(*factor.bounds)]
-            sides = _one((factor.whole,)), _one((part,))
-            return sides if factor.kind == "embed" else sides[::-1]
-        case "diag":
-            return other, other
-        case _:
-            return "", ""
-
-
-def _one(shape: Shape) -> str:
+def _length(shape: Shape) -> str:
     return " + ".join(map(dimension, shape[0])) if shape else ""
 
 
@@ -264,7 +241,8 @@ def _at_most_one(values: dict[Var, sp.Expr], bounded: sp.Expr) -> Iterator[sp.Ex
         yield 1 - bounded**2
 
 
-def _meaning(context: Context, jacobian: Jacobian) -> Iterator[Block]:
+def _meaning(context: Context, jacobian: Jacobian, twice: set[tuple[Var, Var]]) -> Iterator[Block]:
+    """What the bounds say; ``twice`` are the blocks whose bound has two lines."""
     bounded = [("bound", key) for key in jacobian.blocks if ("bound", key) in context.numbers]
     bounds = [context.ref(about) for about in bounded]
     if len(jacobian.blocks) > 1 and len(bounds) == sum(map(bool, jacobian.blocks.values())):
@@ -275,30 +253,36 @@ def _meaning(context: Context, jacobian: Jacobian) -> Iterator[Block]:
             )
         )
     if len(jacobian.blocks) == 1 and bounds:
+        side = "the first right side" if twice & jacobian.blocks.keys() else "the right side"
         yield Paragraph(
             prose(
-                "Where the first right side of {} stays below some number $c < 1$, the gradient "
-                "vanishes at least as fast as $c^{T}$. Where it is above 1 the bound says nothing: "
-                "neither that the gradient explodes, nor that it lives on.",
+                f"Where {side} of {{}} stays below some number $c < 1$, the gradient vanishes at "
+                "least as fast as $c^{T}$. Where it is above 1 the bound says nothing: neither "
+                "that the gradient explodes, nor that it lives on.",
                 bounds[0],
             )
         )
     kept = [
-        (key, path)
+        (key[1], path, carried)
         for key, paths in jacobian.blocks.items()
         for path in paths
-        if path.is_diagonal and key[0] == context.cell.nexts[context.cell.states.index(key[1])]
+        for carried in diagonals(jacobian, path)
+        if key[0] == context.cell.nexts[context.cell.states.index(key[1])]
     ]
-    for key, path in kept:
-        shown = context.printer.expression(sp.Mul(*(f.expr for f in path.factors)))
+    naming = context.printer.style.name_of
+    for state, path, carried in kept:
+        first, last = (Math(naming.indexed(str(state.name), index)) for index in "0T")
         numbered = path.name[-1:].isdigit()
         called = f"the path {path.name}" if numbered else f"the {path.name} path"
+        parts = [context.printer.presenter.expression(part) for part in carried] or [_ONE]
+        entry = "entry $i$ of " if any(map(shape_of, carried)) else ""
+        which = ("unit $i$ of ", "that entry") if state.shape else ("", "it")
         yield Paragraph(
             prose(
-                f"What {called} alone carries from unit $i$ of the first {{}} to unit $i$ of the "
-                "last is the product over time of entry $i$ of {}. It needs no matrix, and lasts "
-                "where that entry stays near 1.",
-                *(context.symbol(key[1]), Math(shown)),
+                f"What {called} alone carries from {which[0]}{{}} to {which[0]}{{}} is the product "
+                f"over time of {entry}{{}}. It needs no matrix, and lasts where "
+                f"{which[1] if entry else 'it'} stays near 1.",
+                *(first, last, Math(context.printer.node(product(parts)))),
             )
         )
     if not kept:

@@ -10,7 +10,7 @@ from gru_sym.cells.equations import Cell
 from gru_sym.latex.blocks import Formula, Math, Ref, Span, Spans, prose
 from gru_sym.latex.notation import Notation
 
-__all__ = ["WIDE", "Context", "joined", "prose"]
+__all__ = ["WIDE", "Context", "joined", "prose", "refs"]
 
 WIDE = 73.0
 """What fits beside a number on a page, in letters."""
@@ -26,7 +26,7 @@ class Context:
         printer: writes the cell's expressions and those of its vjp.
         full: whether each transpose and each diag is explained.
         reached: the cotangents that the loss reaches.
-        bundles: (variable, variable) where the document speaks of the derivative by all ways.
+        blocks: (variable, variable) where the document tells of the derivative by all ways.
         numbers: what a formula is about → its number, to be cited.
     """
 
@@ -35,7 +35,7 @@ class Context:
     printer: Printer
     full: bool = False
     reached: frozenset[Var] = frozenset()
-    bundles: frozenset[tuple[Var, Var]] = frozenset()
+    blocks: frozenset[tuple[Var, Var]] = frozenset()
     numbers: dict[tuple[object, ...], int] = field(default_factory=dict)
 
     def formula(
@@ -59,25 +59,38 @@ class Context:
     def slope(self, of: Var, by: Var) -> str:
         r"""The symbol of a local derivative, \partial z_t / \partial a_t.
 
-        That of a next state by a state is written \partial^{+}, the immediate derivative: without
-        the sign it stands for all ways from the one to the other (Pascanu et al. 2013). So is
-        that between the ends of a bundle.
+        That of a next state by a state is written \partial^{+}, the immediate derivative, where the
+        document has all ways from the one to the other, too (Pascanu et al. 2013). So is that
+        between the ends of a bundle.
         """
         name_of = self.printer.style.name_of
-        immediate = self.is_block(of, by) or (of, by) in self.bundles
+        immediate = (of, by) in self.blocks
         above = name_of(str(of.name))
         below = name_of(str(by.name))
         sign = "^{+}" if immediate else ""
         return rf"\frac{{\partial{sign} {above}}}{{\partial {below}}}"
 
-    def is_block(self, of: Var, by: Var) -> bool:
-        """Whether it is a next state and a state."""
-        return of in self.cell.nexts and by in self.cell.states
-
     @property
     def product(self) -> str:
         """The sign of the elementwise product."""
         return self.printer.style.product
+
+
+def refs(numbers: Iterable[int]) -> Spans:
+    """Numbers of formulas, in order; three and more in a row as a range: ``(3)–(5) and (9)``."""
+    runs: list[list[int]] = []
+    for number in sorted(set(numbers)):
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    shown: list[Spans] = []
+    for run in runs:
+        if len(run) > 2:
+            shown.append((Ref(run[0]), "–", Ref(run[-1])))
+        else:
+            shown += [(Ref(number),) for number in run]
+    return joined(shown)
 
 
 def joined(items: Iterable[Spans | Span], last: str = " and ") -> Spans:

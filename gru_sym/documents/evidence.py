@@ -1,10 +1,11 @@
 """What else a document says is proved, too: local derivatives, that paths add up, tangents."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
+from dataclasses import replace
 
 import sympy as sp
 
-from gru_sym.algebra.expr import Dims, Shape, Var, shape_of, variables_of
+from gru_sym.algebra.expr import Dims, Shape, Var, variables_of
 from gru_sym.algebra.monomials import Poly
 from gru_sym.algebra.nodes import Concat, MatVec, Slice, Total, Transpose
 from gru_sym.algebra.normal import NormalForm, positions
@@ -13,12 +14,15 @@ from gru_sym.cells.equations import Cell
 from gru_sym.derive.jacobian import Jacobian
 from gru_sym.derive.jvp import tangent_of
 from gru_sym.derive.local import local_derivatives
-from gru_sym.derive.paths import Factor, Path
+from gru_sym.derive.paths import Factor, Path, shapes_between
 from gru_sym.derive.vjp import cotangent_of, vjp
 from gru_sym.prove.equal import Equality, assumptions
 from gru_sym.prove.result import Answer, Proof, Unproved
+from gru_sym.prove.vjp import ASSUMED
 
-__all__ = ["is_nothing", "prove_locals", "prove_paths", "prove_tangents"]
+__all__ = ["is_nothing", "prove_locals", "prove_paths", "prove_tangents", "without_nothing"]
+
+Ends = tuple[Var, Var]
 
 
 def prove_locals(cell: Cell) -> Proof:
@@ -33,12 +37,16 @@ def prove_locals(cell: Cell) -> Proof:
         d = cell.program[str(local.of.name)]
         claim = f"the derivative of {local.of.name} by {local.by.name} in its own equation"
         weight = Var("weight of the claim", d.var.shape)
-        factors = (_applied(product, weight, local.by.shape) for product in local.products)
+        alone = Jacobian(cell, {})
+        factors = (
+            _pulled(alone, Path("", (), product), weight, d.var.shape, local.by.shape)
+            for product in local.products
+        )
         equality = Equality([d])
         sides = _pull_backs(d, weight, local.by, sp.Add(*factors))
         answers.append(equality.settle(claim, sides, assumptions([d.expr])))
     words = f"the local derivatives of {cell.name} are right, for all sizes"
-    return Proof(words, (("one by one:", tuple(answers)),))
+    return Proof(words, (("one by one:", tuple(answers)),), ASSUMED)
 
 
 def _pull_backs(
@@ -75,7 +83,7 @@ def prove_paths(jacobian: Jacobian) -> Proof:
     answers = []
     for state in cell.states:
         pulled = (
-            _pulled(jacobian, path, cotangent_of(after), state.shape)
+            _pulled(jacobian, path, cotangent_of(after), after.shape, state.shape)
             for (after, by), paths in jacobian.blocks.items()
             for path in paths
             if by == state
@@ -83,64 +91,68 @@ def prove_paths(jacobian: Jacobian) -> Proof:
         bar = cotangent_of(state)
         words = f"{bar.name} is the sum of all transposed paths, each times what is given"
         answers.append(equality.prove(bar, sp.Add(*pulled), claim=words, shape=state.shape))
-    return Proof(claim, (("for each state:", tuple(answers)),))
+    return Proof(claim, (("for each state:", tuple(answers)),), ASSUMED)
+
+
+def without_nothing(jacobian: Jacobian) -> tuple[Jacobian, dict[Ends, tuple[Path, ...]]]:
+    """A Jacobian without the paths that are proved to be zero always; and these, by block."""
+    dropped = {
+        ends: tuple(path for path in paths if is_nothing(jacobian, path, *ends))
+        for ends, paths in (*jacobian.bundles.items(), *jacobian.blocks.items())
+    }
+
+    def kept(paths: dict[Ends, tuple[Path, ...]]) -> dict[Ends, tuple[Path, ...]]:
+        return {
+            ends: tuple(path for path in found if path not in dropped[ends])
+            for ends, found in paths.items()
+        }
+
+    return replace(jacobian, blocks=kept(jacobian.blocks), bundles=kept(jacobian.bundles)), dropped
 
 
 def is_nothing(jacobian: Jacobian, path: Path, of: Var, by: Var) -> bool:
     """Whether it is proved, by the cell's definitions, that a path is zero whatever the sizes."""
+    # By a row or a column go means and sums, and the mean of what has none is zero.
+    if not any(factor.kind in {"row", "column"} for factor in path.factors):
+        return False
     given = cotangent_of(of)
-    pulled = _pulled(jacobian, path, given, by.shape)
+    pulled = _pulled(jacobian, path, given, of.shape, by.shape)
     equality = Equality(jacobian.cell.program)
     claim = f"nothing comes from {of.name} to {by.name} by way of {path.name}"
     return equality.prove(pulled, sp.S.Zero, claim=claim, shape=by.shape).verdict == "proved"
 
 
-def _pulled(jacobian: Jacobian, path: Path, value: sp.Expr, state: Shape) -> sp.Expr:
-    """A transposed path times a cotangent."""
-    shape: Shape = shape_of(value)
-    for factor in path.factors:
+def _pulled(jacobian: Jacobian, path: Path, value: sp.Expr, of: Shape, by: Shape) -> sp.Expr:
+    """A transposed path times a cotangent of what it leads to."""
+    shapes = shapes_between(path.factors, of, by)
+    for factor, above, below in zip(path.factors, shapes[:-1], shapes[1:], strict=True):
         if factor.kind == "bundle":
-            of, by = (part for part in factor.parts if isinstance(part, Var))
-            inner = jacobian.bundles[of, by]
-            value = sp.Add(*(_pulled(jacobian, each, value, by.shape) for each in inner))
-            shape = by.shape
+            first, last = (part for part in factor.parts if isinstance(part, Var))
+            inner = jacobian.bundles[first, last]
+            value = sp.Add(*(_pulled(jacobian, each, value, above, below) for each in inner))
         else:
-            value, shape = _transposed(factor, value, shape, state)
+            value = _transposed(factor, value, above)
     return value
 
 
-def _applied(factors: Iterable[Factor], value: sp.Expr, by: Shape) -> sp.Expr:
-    """A transposed product, none of whose factors is a bundle, times a vector."""
-    shape: Shape = shape_of(value)
-    for factor in factors:
-        value, shape = _transposed(factor, value, shape, by)
-    return value
-
-
-def _transposed(
-    factor: Factor, value: sp.Expr, shape: Shape, state: Shape
-) -> tuple[sp.Expr, Shape]:
+def _transposed(factor: Factor, value: sp.Expr, shape: Shape) -> sp.Expr:
+    """A transposed factor times a vector of that shape; a number stands for equal entries."""
     match factor.kind:
-        case "diag":
-            return value * factor.expr, shape
+        case "diag" | "row":
+            return value * factor.expr
         case "matrix":
-            (matrix,) = factor.parts
-            return MatVec(Transpose(matrix), value), shape_of(matrix)[1:]
+            return MatVec(Transpose(factor.parts[0]), value)
         case "column":
-            return Total(value * factor.expr, shape), ()
-        case "row":
-            return value * factor.expr, shape_of(factor.expr) or state
+            return Total(value * factor.expr, shape)
         case "embed":
-            start, stop = factor.bounds
-            return Slice(value, Dims((factor.whole,)), start, stop), (factor.whole[start:stop],)
+            return Slice(value, Dims((factor.whole,)), *factor.bounds)
         case "restrict":
             start, stop = factor.bounds
             whole = factor.whole
             parts = [(sp.S.Zero, whole[:start]), (value, whole[start:stop])]
             parts.append((sp.S.Zero, whole[stop:]))
             kept = [(item, dim) for item, dim in parts if dim]
-            joined = Concat(*(item for item, _ in kept), Dims(tuple(dim for _, dim in kept)))
-            return joined, (whole,)
+            return Concat(*(item for item, _ in kept), Dims(tuple(dim for _, dim in kept)))
         case kind:
             raise AssertionError(f"no transpose of {kind}")
 
@@ -187,7 +199,9 @@ def prove_tangents(name: str, program: Program, lines: Program) -> Proof:
             else:
                 moving.add(dot)
     return Proof(
-        f"the tangents of {name} are right, for all sizes", (("line by line:", tuple(answers)),)
+        f"the tangents of {name} are right, for all sizes",
+        (("line by line:", tuple(answers)),),
+        ASSUMED,
     )
 
 

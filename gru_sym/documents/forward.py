@@ -61,9 +61,9 @@ def _convention(text: str) -> Spans:
     """What the header says of the convention, in its own words."""
     words, colon, rest = text.rstrip(".").partition(": ")
     if "=" not in rest:
-        return (f"Of the convention the cell's text says: {words}{colon}{rest}.",)
+        return (f"On its convention, the cell's text says: {words}{colon}{rest}.",)
     equation, semicolon, more = rest.partition(";")
-    start = f"Of the convention the cell's text says: {words}, "
+    start = f"On its convention, the cell's text says: {words}, "
     return (start, Code(equation), f"{semicolon}{more}.")
 
 
@@ -72,8 +72,10 @@ def _caption(drawing: Drawing) -> Spans:
     if any(curve.path is not None for curve in drawing.curves):
         shown += (
             " Grey arrows are the forward pass; coloured arrows are the ways of the gradient, "
-            "from the next state back to the state, one colour for each path."
+            "from the next state back to the state"
         )
+        colours = [label.colour for label in drawing.legend]
+        shown += ", one colour for each path." if len({*colours}) == len(colours) else "."
     return (shown,)
 
 
@@ -87,6 +89,7 @@ def sizes_section(context: Context) -> Section:
         ("input", cell.inputs),
         ("state", cell.states),
         ("next state", cell.nexts),
+        ("output", cell.extra),
     ]
     known = {v for _, group in kinds for v in group}
     inner = [d.var for d in cell.program if d.var not in known]
@@ -98,8 +101,9 @@ def sizes_section(context: Context) -> Section:
     text = "Each size may be any number."
     if context.notation.in_rows:
         text += (
-            " Vectors are rows: a vector stands to the left of its matrix, and a Jacobian is the "
-            "transpose of the one for columns."
+            " Vectors are rows: a vector stands to the left of its matrix, each matrix is the "
+            "transpose of that in the cell's text, and a Jacobian the transpose of the one for "
+            "columns."
         )
     table = Table((("Symbol",), ("Size",), ("What it is",)), tuple(rows))
     blocks = (Paragraph((text,)), table, *_parts(context))
@@ -193,23 +197,32 @@ def locals_of(context: Context) -> dict[Var, list[Local]]:
     return found
 
 
-def local_section(context: Context, found: dict[Var, list[Local]]) -> Section:
-    """The derivative of each definition by each vector and number in it."""
+def local_section(context: Context, found: dict[Var, list[Local]], *, pulled_back: bool) -> Section:
+    """The derivative of each definition with respect to each vector and number in it.
+
+    ``pulled_back`` says whether the gradients of parameters follow.
+    """
     opening = prose(
         "Each equation is differentiated by itself, as if every variable on its right were "
-        "independent. Matrices of parameters come later: their gradients are outer products."
+        "independent."
     )
-    shown = [(each.of, each.by) for group in found.values() for each in group]
-    marked = ["a next state by a state"] if any(context.is_block(*pair) for pair in shown) else []
-    symbol = context.symbol
-    ends = [(symbol(of), symbol(by)) for of, by in shown if (of, by) in context.bundles]
-    phrases = joined([*((text,) for text in marked), *(prose("{} by {}", *e) for e in ends)])
-    if phrases:
+    if pulled_back and any(len(v.shape) == 2 for v in context.cell.params):
+        text = " Matrices of parameters come later: their gradients are outer products."
+        opening += prose(text)
+    immediate = [
+        prose("{} with respect to {}", context.symbol(each.of), context.symbol(each.by))
+        for group in found.values()
+        for each in group
+        if (each.of, each.by) in context.blocks
+    ]
+    if immediate:
         opening += prose(
             r" The derivative of {} in the equation itself is written $\partial^{+}$, for "
             r"$\partial$ will stand for all ways from the one to the other.",
-            phrases,
+            joined(immediate),
         )
+    if not any(found.values()):
+        opening = ("No equation has a variable on its right.",)
     blocks: list[Block] = [Paragraph(opening)]
     for d in context.cell.program:
         if found[d.var]:

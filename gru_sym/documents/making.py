@@ -2,22 +2,35 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache
 
 from gru_sym import __version__
+from gru_sym.algebra.expressions import Printer
+from gru_sym.algebra.lines import Row, aligned
+from gru_sym.algebra.present import Presenter
+from gru_sym.algebra.symbols import Naming
 from gru_sym.cells.builtin import cell as builtin
 from gru_sym.cells.builtin import names
 from gru_sym.cells.equations import UNNAMED, Cell
+from gru_sym.cells.parse import parse
 from gru_sym.derive.bundles import bundled
 from gru_sym.derive.describe import KINDS, Derivation, select
 from gru_sym.derive.jacobian import Jacobian
 from gru_sym.derive.jvp import hvp, jvp
+from gru_sym.derive.paths import Path
 from gru_sym.derive.vjp import vjp
 from gru_sym.documents.backward import chain_section, delta_section, parameter_section
 from gru_sym.documents.bounds import product_section
-from gru_sym.documents.context import Context, prose
+from gru_sym.documents.context import WIDE, Context, prose
 from gru_sym.documents.directions import hvp_section, jvp_section
-from gru_sym.documents.evidence import prove_locals, prove_paths, prove_tangents
+from gru_sym.documents.evidence import (
+    Ends,
+    prove_locals,
+    prove_paths,
+    prove_tangents,
+    without_nothing,
+)
 from gru_sym.documents.forward import cell_section, local_section, locals_of, sizes_section
 from gru_sym.documents.paths import jacobian_section
 from gru_sym.documents.time import bptt_section
@@ -26,14 +39,14 @@ from gru_sym.latex.blocks import (
     Block,
     Code,
     Document,
-    Items,
+    Formula,
     Listing,
     Paragraph,
     Section,
     Span,
     Status,
 )
-from gru_sym.latex.forms import in_form
+from gru_sym.latex.forms import Form, in_form
 from gru_sym.latex.graph import drawing_of
 from gru_sym.latex.notation import NOTATIONS, Notation, notation_of
 from gru_sym.latex.printer import printer_of
@@ -46,6 +59,8 @@ __all__ = ["ALL", "STEPS", "document"]
 ALL = "all"
 DEFAULT = "chung"
 STEPS = ("brief", "full")
+
+Told = tuple[Jacobian, dict[Ends, tuple[Path, ...]]]
 
 
 def document(
@@ -77,11 +92,11 @@ def document(
         full=steps == "full",
         reached=frozenset(pulled.variables),
     )
-    paths = _paths(shown) if of in {ALL, "jacobian"} else None
-    if paths is not None:
-        context.bundles = frozenset(paths.bundles)
-    proofs = list(_proofs(shown, of, paths))
-    sections = tuple(_sections(context, of, paths))
+    told = _told(shown) if of in {ALL, "jacobian"} else None
+    if told is not None:
+        context.blocks = frozenset({**told[0].bundles, **told[0].blocks})
+    proofs = list(_proofs(shown, of, told))
+    sections = tuple(_sections(context, of, told))
     opening: list[Block] = [_status(proofs), *said]
     title = shown.title or ("A recurrent cell" if cell.name == UNNAMED else cell.name)
     subtitle = shown.document.header.cite
@@ -89,13 +104,14 @@ def document(
     return Document(title, subtitle, tuple(opening), (*sections, closing))
 
 
-def _sections(context: Context, of: str, paths: Jacobian | None) -> Iterator[Section]:
+def _sections(context: Context, of: str, told: Told | None) -> Iterator[Section]:
     cell = context.cell
     pulled = vjp(cell)
     found = locals_of(context)
     yield cell_section(context, drawing_of(cell, context.printer.style.name_of))
     yield sizes_section(context)
-    yield local_section(context, found)
+    pulled_back = of not in {"jvp", "jacobian"}
+    yield local_section(context, found, pulled_back=pulled_back)
     if of == "jvp":
         yield jvp_section(context, found)
     if of in {ALL, "vjp", "bptt", "hvp"}:
@@ -107,26 +123,25 @@ def _sections(context: Context, of: str, paths: Jacobian | None) -> Iterator[Sec
         if parameters is not None:
             yield parameters
     if of in {ALL, "jacobian"}:
-        if paths is None:
-            yield _too_many(cell)
-        else:
-            yield jacobian_section(context, paths)
+        yield _too_many() if told is None else jacobian_section(context, *told)
     if of in {ALL, "bptt"}:
         yield bptt_section(context, select(cell, "bptt"))
-    if of in {ALL, "jacobian"} and paths is not None:
-        yield product_section(context, paths)
+    if told is not None:
+        yield product_section(context, told[0])
     if of == "hvp":
         yield hvp_section(context)
 
 
-def _paths(cell: Cell) -> Jacobian | None:
+@lru_cache(maxsize=64)
+def _told(cell: Cell) -> Told | None:
+    """The paths that a document tells of, and those that are zero always."""
     try:
-        return bundled(cell)
+        return without_nothing(bundled(cell))
     except UnsupportedError:
         return None
 
 
-def _too_many(cell: Cell) -> Section:
+def _too_many() -> Section:
     text = "This cell has more paths than can be written one by one: take its layers alone."
     return Section("The Jacobian, by path", (Paragraph((text,)),))
 
@@ -151,20 +166,37 @@ def _in_its_form(cell: Cell, notation: Notation) -> tuple[Cell, list[Block]]:
         return cell, [Paragraph(tuple(said))]
     said.append(
         " The equations below are in this notation's form. It is proved, for all sizes, to be the "
-        "cell that was given, where"
+        "cell that was given, with"
     )
-    lines = tuple((Code(line),) for line in form.mapping.splitlines())
-    after = ("with the names of the form on the left, those of the cell as given on the right.",)
-    return form.cell, [Paragraph(tuple(said)), Items(lines), Paragraph(after)]
+    after = (
+        "where those marked as given are the parameters of that cell, under its own names. All "
+        "others are the same."
+    )
+    shown = Formula(aligned(_mapped(cell, form, notation), WIDE), None)
+    return form.cell, [Paragraph(tuple(said)), shown, Paragraph((after,))]
 
 
-def _proofs(cell: Cell, of: str, paths: Jacobian | None) -> Iterator[tuple[str, Proof]]:
+def _mapped(cell: Cell, form: Form, notation: Notation) -> Iterator[Row]:
+    """The parameters of a form in those of the cell that was given."""
+    printer = printer_of(form.cell, notation)
+    plain = Naming()
+    marked = {str(v.name): rf"{plain(str(v.name))}^{{\mathrm{{given}}}}" for v in cell.params}
+    style = replace(printer.style, name_of=Naming(symbols=marked))
+    given = Printer(Presenter.of(cell.program), style, in_rows=notation.in_rows)
+    for line in parse(form.mapping, derivation=True).definitions:
+        matrix = len(form.cell.program.variable(line.name).shape) == 2
+        yield Row(printer.style.name_of(line.name), given.node(line.value, matrix=matrix))
+
+
+def _proofs(cell: Cell, of: str, told: Told | None) -> Iterator[tuple[str, Proof]]:
     """What a document says, and its proof; the words follow "that" and "whether"."""
     if of != "jvp":
         words = "the gradients are right for all sizes and every sequence length"
         yield words, _gradients_proof(cell)
-    yield "the local derivatives are right for all sizes", _locals_proof(cell)
-    if paths is not None:
+    slopes = _locals_proof(cell)
+    if list(slopes):
+        yield "the local derivatives are right for all sizes", slopes
+    if told is not None:
         yield "the paths of the Jacobian add up to the gradient", _paths_proof(cell)
     if of == "jvp":
         yield (
@@ -191,7 +223,9 @@ def _locals_proof(cell: Cell) -> Proof:
 
 @lru_cache(maxsize=64)
 def _paths_proof(cell: Cell) -> Proof:
-    return prove_paths(bundled(cell))
+    found = _told(cell)
+    assert found is not None
+    return prove_paths(found[0])
 
 
 def _status(proofs: Sequence[tuple[str, Proof]]) -> Status:
@@ -249,9 +283,10 @@ def _closing(
     claims = sum(1 for _, proof in proofs for _ in proof)
     made = prose(
         f"Derived by gru_sym {__version__}, from the text below, with {{}}. Its proofs have "
-        f"{claims} claims; {{}} lists those about the gradients.",
+        f"{claims} claims.",
         Code(command),
-        Code(f"gru-sym prove {name}"),
     )
+    if of != "jvp":
+        made += prose(" {} lists those about the gradients.", Code(f"gru-sym prove {name}"))
     shown = cell.document.source.strip() or cell.text.strip()
     return Section("To make it again", (Paragraph(made), Listing(shown)))

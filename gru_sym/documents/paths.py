@@ -1,6 +1,6 @@
 """The Jacobian as a sum of paths, with a sentence for each."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 
 from gru_sym.algebra import tree
@@ -10,17 +10,21 @@ from gru_sym.cells.build import ARGUMENT
 from gru_sym.derive.jacobian import Jacobian
 from gru_sym.derive.paths import Path, Term, terms_of
 from gru_sym.derive.products import block_rows, product
-from gru_sym.documents.context import Context, joined, prose
-from gru_sym.documents.evidence import is_nothing
-from gru_sym.latex.blocks import Block, Items, Math, Paragraph, Ref, Section, Spans
+from gru_sym.documents.context import Context, joined, prose, refs
+from gru_sym.latex.blocks import Block, Items, Math, Paragraph, Section, Spans
 
 __all__ = ["jacobian_section"]
 
 Key = tuple[Var, Var]
 
 
-def jacobian_section(context: Context, jacobian: Jacobian) -> Section:
-    """Each block of the Jacobian as a sum of paths, and a sentence for each path."""
+def jacobian_section(
+    context: Context, jacobian: Jacobian, nothing: Mapping[Key, Sequence[Path]]
+) -> Section:
+    """Each block of the Jacobian as a sum of paths, and a sentence for each path.
+
+    ``nothing`` are the paths that were found to be zero always.
+    """
     printer = context.printer
     opening = (
         "Put the local derivatives one into the other, from the next state back to the state. "
@@ -30,32 +34,33 @@ def jacobian_section(context: Context, jacobian: Jacobian) -> Section:
     if jacobian.bundles:
         blocks.append(Paragraph(_BUNDLES))
     closes = False
-    for key, found in (*jacobian.bundles.items(), *jacobian.blocks.items()):
-        # By a row or a column go means and sums, and the mean of what has none is zero.
-        mixing = (p for p in found if any(f.kind in {"row", "column"} for f in p.factors))
-        nothing = [path for path in mixing if is_nothing(jacobian, path, *key)]
-        paths = [path for path in found if path not in nothing]
+    for key, paths in (*jacobian.bundles.items(), *jacobian.blocks.items()):
         rows = block_rows(key, paths, printer)
-        cited = _cited(context, found, key[0])
+        cited = _cited(context, (*paths, *nothing[key]), key[0])
         reason = prose("Chain rule, by path, from {}.", cited) if cited else ("Chain rule.",)
-        if not found:
+        if not paths and not nothing[key]:
             reason = ("No equation leads from the one to the other.",)
         blocks.append(context.formula(("block", key), rows, reason))
         terms = list(terms_of(paths, printer.presenter))
         closes |= any(True for term in terms for _ in _conditions(context, term))
         sentences = [_sentence(context, key, term) for term in terms]
         text = "{}: nothing comes by this way. It is proved to be zero always, and left out above."
-        sentences += [prose(text, _name(context, path)) for path in nothing]
+        sentences += [prose(text, _name(context, path)) for path in nothing[key]]
         if sentences:
             blocks.append(Items(tuple(sentences)))
-    bounded = {type(d.expr).__name__ for d in context.cell.program} & {"sigmoid", "tanh"}
-    if closes and bounded:
-        blocks.append(
-            Paragraph(("A sigmoid reaches 0 and 1, and a tanh −1 and 1, in the limit alone.",))
-        )
+    kinds = {type(d.expr).__name__ for d in context.cell.program}
+    limits = _LIMITS.get(frozenset(kinds & {"sigmoid", "tanh"}))
+    if closes and limits:
+        blocks.append(Paragraph((f"{limits} in the limit alone.",)))
     return Section("The Jacobian, by path", tuple(blocks))
 
 
+_POSITIVE = frozenset({"exp", "softplus"})
+_LIMITS = {
+    frozenset({"sigmoid", "tanh"}): "A sigmoid reaches 0 and 1, and a tanh −1 and 1,",
+    frozenset({"sigmoid"}): "A sigmoid reaches 0 and 1",
+    frozenset({"tanh"}): "A tanh reaches −1 and 1",
+}
 _BUNDLES = (
     "Where ways part and meet again before any gate, as they do in a norm, they are added first: "
     "their sum is one derivative, and one factor of the paths that come by. (The figure draws each "
@@ -65,16 +70,15 @@ _BUNDLES = (
 
 def _cited(context: Context, paths: Sequence[Path], of: Var) -> Spans:
     """The local derivatives that the paths are made of, and the bundles."""
-    names = {name for path in paths for name in path.through}
-    names |= {f"{ARGUMENT}{name}" for name in (*names, *(str(v.name) for v in context.cell.nexts))}
     bundles = {f.parts for path in paths for f in path.factors if f.kind == "bundle"}
+    names = {str(of.name), *(name for path in paths for name in path.through)}
+    # A path is silent about the arguments of activations.
+    names |= {f"{ARGUMENT}{name}" for name in names}
     within = {end for end, _ in bundles}
     about = [("local", d.var) for d in context.cell.program if d.name in names]
-    about += [("local", v) for v in (context.cell.nexts if of in context.cell.nexts else (of,))]
-    about = [each for each in about if each[1] not in within]
-    keys = [*about, *(("block", bundle) for bundle in bundles)]
-    refs = sorted({context.numbers[key] for key in keys if key in context.numbers})
-    return joined(Ref(number) for number in refs)
+    keys: list[tuple[object, ...]] = [("block", bundle) for bundle in bundles]
+    keys += [each for each in about if each[1] not in within]
+    return refs(context.numbers[key] for key in keys if key in context.numbers)
 
 
 def _name(context: Context, path: Path) -> Spans:
@@ -102,7 +106,7 @@ def _sentence(context: Context, key: Key, term: Term) -> Spans:
         text = "{}: unit $i$ of {} reaches unit $i$ of {} and no other, {}"
         spans = prose(text, name, state, after, factor)
     else:
-        way = joined((context.symbol(context.cell.program.variable(n)) for n in path.through), ", ")
+        way = joined(context.symbol(context.cell.program.variable(n)) for n in path.through)
         by_way = prose(" by way of {}", way) if way else ()
         spans = prose("{}: from {}{} to {}", name, state, by_way, after)
     matrices = [
@@ -127,6 +131,7 @@ def _bare(term: Term, printer: Printer) -> str:
 
 def _conditions(context: Context, term: Term) -> Iterator[Math]:
     """Where a path is zero: ``z = 0``, ``z = 1``."""
+    positive = {d.name for d in context.cell.program if type(d.expr).__name__ in _POSITIVE}
     for factor in term.factors:
         if factor.kind not in {"diag", "column", "scalar"}:
             continue
@@ -134,6 +139,8 @@ def _conditions(context: Context, term: Term) -> Iterator[Math]:
             match node:
                 case tree.Number() | tree.Call(func="exp" | "softplus" | "sigmoid"):
                     continue  # never 0
+                case tree.Name(name=name) if name in positive:
+                    continue
                 case tree.Binary(op="-", left=tree.Number() as number, right=right):
                     left, right = right, number
                 case tree.Binary(op="-", left=left, right=right):

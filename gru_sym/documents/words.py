@@ -108,7 +108,10 @@ def _why(context: Context, local: Local, factor: Factor) -> Spans:
         case "column":
             return ("Why a sum: one number enters every entry, and collects from all of them.",)
         case "row":
-            return ("Why one number for all entries: each of them enters the same number.",)
+            return (
+                "Why one number for all entries: they all enter one number, and what comes back to "
+                "it comes back to each of them.",
+            )
         case "embed" | "restrict":
             return prose(
                 "Why a part: {} is a part of a longer vector, and what comes back to it is the "
@@ -127,7 +130,7 @@ def _why_matrix(context: Context, factor: Factor) -> Spans:
     return prose(
         "Why {}: entry $j$ of what {} multiplies reaches entry $i$ of the product with the weight "
         "{}. Back to entry $j$ comes the sum over $i$ of these weights, each times entry $i$ of "
-        "what comes back to the product: {} times that.",
+        f"what comes back to the product: {'that times {}' if rows else '{} times that'}.",
         *(Math(turned), Math(matrix)),
         Math(_entry(matrix, "ji" if rows else "ij")),
         Math(turned),

@@ -32,15 +32,20 @@ def escaped(text: str) -> str:
 
 def code_of(text: str) -> str:
     r"""Text for the inside of ``\texttt``; it may break after a sign, a long one anywhere."""
+    words = re.split("( )", unicodedata.normalize("NFC", text))
+    return "".join(r"\ \allowbreak{}" if word == " " else _code_word(word) for word in words)
+
+
+def _code_word(word: str) -> str:
     shown: list[str] = []
     since = 0
-    for character in unicodedata.normalize("NFC", text):
+    for character in word:
         since += 1
         shown.append(typewriter(character))
         if since > 3 and character in "_./,=()[]":
             shown.append(r"\allowbreak{}")
             since = 0
-        elif since >= _STEP and len(text) > _LONGEST_WORD:
+        elif since >= _STEP and len(word) > _LONGEST_WORD:
             shown.append(_BREAK)
             since = 0
     return "".join(shown)

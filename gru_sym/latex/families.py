@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from gru_sym.algebra.symbols import escape_text
 from gru_sym.cells.equations import Cell
 from gru_sym.latex.legend import COLOURS, DASHES
 from gru_sym.latex.views import Way
@@ -56,8 +57,7 @@ def groupings(
         yield (
             tuple(
                 Family(
-                    _short(way.name),
-                    _partial(name_of, *way.block) if several else "",
+                    *_called(way, name_of, several=several),
                     k if count <= len(COLOURS) else colour_of[way],
                     (way,),
                 )
@@ -69,8 +69,10 @@ def groupings(
         names = _gate_names(cell, [gate for gate, _ in kin])
         yield (
             tuple(
-                Family(f"{_short(name)} ({_paths(kinsmen)})", "", k, tuple(kinsmen))
-                for k, (name, (_, kinsmen)) in enumerate(zip(names, kin, strict=True))
+                Family(f"({_paths(kinsmen)})", name_of(gate), k, tuple(kinsmen))
+                if is_var and gate not in cell.roles
+                else Family(f"{_short(name)} ({_paths(kinsmen)})", "", k, tuple(kinsmen))
+                for k, (name, ((gate, is_var), kinsmen)) in enumerate(zip(names, kin, strict=True))
             ),
             f"The {count} paths are drawn in {len(kin)} families, by the first gate that each "
             "goes through on its way from the state.",
@@ -95,6 +97,18 @@ def groupings(
             f"The {count} paths are drawn as one line, along each arrow that one of them uses.",
         )
     yield (), f"The backward arrows ({_paths(ways)}) are left out."
+
+
+def _called(way: Way, name_of: Naming, *, several: bool) -> tuple[str, str]:
+    """What the legend says of a path, and what of it in LaTeX: its block, its variables."""
+    block = _partial(name_of, *way.block) if several else ""
+    words = way.name.split(" → ")
+    if len(way.name) > _LONGEST or not any(word in way.through for word in words):
+        return _short(way.name), block
+    shown = r" \to ".join(
+        name_of(word) if word in way.through else rf"\text{{{escape_text(word)}}}" for word in words
+    )
+    return "", rf"{block}\colon {shown}" if block else shown
 
 
 def _by(ways: Iterable[Way], key: Callable[[Way], _Key]) -> dict[_Key, list[Way]]:

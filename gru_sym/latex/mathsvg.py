@@ -183,10 +183,19 @@ def _drawn(ziamath: ModuleType, latex: str, *, display: bool) -> ET.Element:
                 drawn: ET.Element = ziamath.Math(tree, size=_EM, margin=0).svgxml()
     except Exception as error:
         raise UnsupportedError(
-            f"ziamath {ziamath.__version__} cannot typeset the formula {latex!r}: {error}",
-            mend="write it with the commands that this package's own formulas use",
+            f"ziamath {ziamath.__version__} cannot typeset the formula {_cut(latex)}: {error}",
+            mend="where no symbol of your own notation is the cause, it is a fault of gru_sym: report "
+            "the cell",
         ) from error
     return drawn
+
+
+def _cut(text: str) -> str:
+    """A text that is not longer than a line or two."""
+    return repr(text if len(text) <= _LONGEST else f"{text[:_LONGEST]} …")
+
+
+_LONGEST = 160
 
 
 @contextmanager

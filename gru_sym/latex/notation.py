@@ -98,27 +98,26 @@ _PROFILES = (
     Notation(
         "chung",
         "the notation of Chung et al. 2014",
-        "Chung, Gulcehre, Cho & Bengio 2014, arXiv:1412.3555",
+        "arXiv:1412.3555",
     ),
     Notation(
         "cho",
         "the notation of Cho et al. 2014",
-        "Cho et al. 2014, arXiv:1406.1078",
+        "arXiv:1406.1078",
         form="keep",
         symbols=(("W_h", "W"), ("U_h", "U"), ("b_h", "b")),
     ),
     Notation(
         "pytorch",
         "the notation of PyTorch",
-        "PyTorch, torch.nn.GRU and torch.nn.LSTM",
+        "torch.nn.GRU, torch.nn.LSTM",
         form="keep",
         input_matrix="W_{i<gate>}",
         state_matrix="W_{h<gate>}",
         bias="b_{i<gate>}",
         symbols=(("h_tilde", "n"), ("b_hn", "b_{hn}")),
         remark="PyTorch keeps two biases for each gate; where only their sum counts, the one bias "
-        "here is that sum. PyTorch's own GRU resets after the product: of the GRUs, only one that "
-        "is written so is PyTorch's.",
+        "here is that sum. (Of GRUs, PyTorch's own is the one that resets after the product.)",
     ),
     Notation(
         "concat",
@@ -137,7 +136,7 @@ _PROFILES = (
     ),
     Notation(
         "xh",
-        "the notation of from-where-to-where",
+        "a notation of subscripts, from where and to where",
         cotangent="delta",
         input_matrix="W_{x<gate>}",
         state_matrix="W_{h<gate>}",

@@ -150,7 +150,8 @@ def _error(log: str, said: str) -> GruSymError:
     place = next((line for line in lines[first:] if re.match(r"l\.\d+", line)), "")
     return GruSymError(
         "pdflatex stopped: " + "; ".join(part.rstrip() for part in (lines[first], place) if part),
-        mend="this package's own formulas compile; one of your own notation may not",
+        mend="look there in the .tex; where no symbol of your own notation is the cause, it is a "
+        "fault of gru_sym: report the cell",
     )
 
 

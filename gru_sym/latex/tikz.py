@@ -113,7 +113,8 @@ def _footer(drawing: Drawing) -> Iterator[str]:
 
 
 def _entry(label: Label) -> str:
-    head = f"${label.block}$: " if label.block else ""
+    between = "" if not label.text else " " if label.text.startswith("(") else ": "
+    head = f"${label.block}${between}" if label.block else ""
     return head + _text(label.text)
 
 

@@ -88,7 +88,12 @@ class Run(ShownAsText):
 
 @dataclass(frozen=True, repr=False)
 class BruteForce(ShownAsText):
-    """What brute force says of a cell's gradients, at each choice of sizes."""
+    """What brute force says of a cell's gradients.
+
+    Attributes:
+        cell: the cell's name.
+        runs: what it says at each choice of sizes.
+    """
 
     cell: str
     runs: tuple[Run, ...]

@@ -324,8 +324,10 @@ class _LeftOverError(Exception):
 def assumptions(exprs: Iterable[sp.Expr]) -> tuple[str, ...]:
     """What must be assumed of expressions: where they are defined, and where they have slopes."""
     exprs = tuple(exprs)
-    powers = {x.exp for e in exprs for x in e.atoms(sp.Pow)}
+    # What is a size, such as the H of a mean, is not 0.
+    powers = {x.exp for e in exprs for x in e.atoms(sp.Pow) if variables_of(x.base)}
     functions = {f.func.__name__ for e in exprs for f in e.atoms(Elementwise)}
+    functions -= {"step"} if "relu" in functions else set()
     found = []
     if any(x < 0 for x in powers):
         found.append("no denominator is 0")

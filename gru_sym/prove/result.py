@@ -43,7 +43,12 @@ class Counterexample(ShownAsText):
         return [f"at {sizes}:" if sizes else "at", *values]
 
     def difference(self, left: str, right: str) -> str:
-        """The entry and its two values, the sides called so."""
+        """The entry and its two values.
+
+        Args:
+            left: how the left side is called.
+            right: how the right side is called.
+        """
         place = f"entry {list(self.entry)}: " if self.entry else ""
         return f"{place}{left} {self.left}, {right} {self.right}"
 
@@ -64,9 +69,21 @@ def _shown(value: Any) -> str:
     return str(value)
 
 
+_MENDS = {
+    "refuted": "the two sides differ at the numbers above: look there for a wrong sign, factor, "
+    "transpose or mapping",
+    "unproved": "nothing is known to be wrong: split the claim into smaller steps, or compare at "
+    "numbers, with brute_force or verify",
+}
+
+
 @dataclass(frozen=True, repr=False)
 class Answer(ShownAsText):
-    """What was claimed, and what came of it."""
+    """What was claimed, and what came of it.
+
+    Attributes:
+        claim: the claim, in words or as an equation.
+    """
 
     verdict: ClassVar[str]
     claim: str
@@ -78,7 +95,7 @@ class Answer(ShownAsText):
             ProofError: it is not; the message holds the evidence.
         """
         if self.verdict != "proved":
-            raise ProofError(str(self), mend="correct the claim")
+            raise ProofError(str(self), mend=_MENDS[self.verdict])
         return self
 
     def to_json(self) -> dict[str, Any]:
@@ -88,7 +105,13 @@ class Answer(ShownAsText):
 
 @dataclass(frozen=True, repr=False)
 class Proved(Answer):
-    """The claim holds for all sizes. ``shown`` says how, ``assumed`` under what."""
+    """The claim holds for all sizes.
+
+    Attributes:
+        claim: the claim, in words or as an equation.
+        shown: what was shown on the way, an equation each.
+        assumed: under what it holds.
+    """
 
     verdict = "proved"
     shown: tuple[str, ...] = ()
@@ -104,7 +127,12 @@ class Proved(Answer):
 
 @dataclass(frozen=True, repr=False)
 class Refuted(Answer):
-    """The claim is false: the counterexample shows it."""
+    """The claim is false.
+
+    Attributes:
+        claim: the claim, in words or as an equation.
+        counterexample: exact numbers at which it fails.
+    """
 
     verdict = "refuted"
     counterexample: Counterexample
@@ -119,7 +147,12 @@ class Refuted(Answer):
 
 @dataclass(frozen=True, repr=False)
 class Unproved(Answer):
-    """Neither proved nor refuted; never counts as passed."""
+    """Neither proved nor refuted; never counts as passed.
+
+    Attributes:
+        claim: the claim, in words or as an equation.
+        why: what stood in the way.
+    """
 
     verdict = "unproved"
     why: str = ""
@@ -162,7 +195,7 @@ class Proof(ShownAsText):
             ProofError: it is not; the message holds the evidence.
         """
         if self.verdict != "proved":
-            raise ProofError(str(self), mend="correct the claim")
+            raise ProofError(str(self), mend=_MENDS[self.verdict])
         return self
 
     def __str__(self) -> str:

@@ -11,7 +11,15 @@ __all__ = ["RELATIONS", "Relation"]
 
 @dataclass(frozen=True)
 class Relation:
-    """A claim that the first cell is the second under a mapping, and whether it is true."""
+    """A claim that the first cell is the second under a mapping, and whether it is true.
+
+    Attributes:
+        first: the name of a built-in cell.
+        second: that of another.
+        mapping: the change of parameters, as in :func:`~gru_sym.prove.equivalent.prove_equivalent`.
+        verdict: ``proved`` or ``refuted``.
+        title: the claim in words.
+    """
 
     first: str
     second: str
