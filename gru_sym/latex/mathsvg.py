@@ -38,6 +38,11 @@ _BINARY, _BINARY_SPACE, _THIN_SPACE, _AFTER_ACCENT = frozenset("⊙∘×"), "0.1
 _SCRIPTED = ("msub", "msup", "msubsup", "munder", "mover", "munderover")
 _DELIMITERS = {r"\|": "‖", r"\lVert": "‖", r"\rVert": "‖", r"\lvert": "|", r"\rvert": "|"}
 _BOLD_DIGITS = {ord("0") + k: 0x1D7CE + k for k in range(10)}
+_TYPEWRITER = {
+    ord(first) + k: start + k
+    for first, start, count in (("A", 0x1D670, 26), ("a", 0x1D68A, 26), ("0", 0x1D7F6, 10))
+    for k in range(count)
+}
 _NAMESPACE = "{http://www.w3.org/1998/Math/MathML}"
 _NUMBER = re.compile(r"-?\d*\.?\d+(?:e-?\d+)?")
 
@@ -266,6 +271,10 @@ def _adapt(tree: ET.Element) -> None:
                 element.attrib.pop("mathvariant")
                 element.tag = "mi"
                 element.text = (element.text or "").translate(_BOLD_DIGITS)
+            case "mi" | "mn" if element.get("mathvariant") == "monospace":
+                element.tag = "mi"
+                element.set("mathvariant", "normal")
+                element.text = (element.text or "").translate(_TYPEWRITER)
             case "msup" | "msubsup" if element[0].tag == "mover":
                 element[-1].insert(0, ET.Element("mspace", width=_AFTER_ACCENT))
         _name_operator(element)
