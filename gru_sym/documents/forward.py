@@ -58,13 +58,16 @@ def _counted(word: str, group: Sequence[Var]) -> str:
 
 
 def _convention(text: str) -> Spans:
-    """What the header says of the convention, in its own words."""
-    words, colon, rest = text.rstrip(".").partition(": ")
-    if "=" not in rest:
-        return (f"On its convention, the cell's text says: {words}{colon}{rest}.",)
-    equation, semicolon, more = rest.partition(";")
-    start = f"On its convention, the cell's text says: {words}, "
-    return (start, Code(equation), f"{semicolon}{more}.")
+    """What the header says of the convention, in its own words; equations are code."""
+    spans: Spans = ("On its convention, the cell's text says: ",)
+    for k, clause in enumerate(text.rstrip(".").split("; ")):
+        words, colon, last = clause.rpartition(": ")
+        between = "; " if k else ""
+        if colon and "=" in last:
+            spans += (f"{between}{words}, ", Code(last))
+        else:
+            spans += (f"{between}{clause}",)
+    return (*spans, ".")
 
 
 def _caption(drawing: Drawing) -> Spans:
