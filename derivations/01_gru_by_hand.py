@@ -3,7 +3,7 @@
 #
 # **Claim.** Eighteen lines by hand are the gradients of one GRU step, for all sizes.
 #
-# **Assumed.** All arrays are real. `h_next_bar` is ∂L/∂h', given from outside.
+# **Assumed.** All arrays are real. `h_next_bar` is $\partial L / \partial h'$, given from outside.
 #
 # **Source.** The GRU of Chung et al. 2014 (arXiv:1412.3555), with biases; the chain rule.
 
@@ -17,8 +17,8 @@ print(cells.gru)
 # %% [markdown]
 # ## The sum
 #
-# h' = (1 − z) ⊙ h + z ⊙ h̃ is linear in h and in h̃, with slopes 1 − z and z; in z it is a straight
-# line with slope h̃ − h.
+# $h' = (1 - z) \odot h + z \odot \tilde{h}$ is linear in $h$ and in $\tilde{h}$, with slopes
+# $1 - z$ and $z$; in $z$ it is a straight line with slope $\tilde{h} - h$.
 
 # %%
 through_the_sum = """
@@ -29,8 +29,8 @@ h_tilde_bar = h_next_bar * z
 # %% [markdown]
 # ## The activations
 #
-# σ' = z (1 − z) and tanh' = 1 − h̃², written in the output. `a_z` is the argument of the sigmoid in
-# the definition of `z`; textbooks call `a_z_bar` δ_z.
+# Slopes are written in the output: $\sigma' = z\,(1 - z)$ and $\tanh' = 1 - \tilde{h}^2$. `a_z` is
+# the argument of the sigmoid in the definition of `z`; textbooks call `a_z_bar` $\delta_z$.
 
 # %%
 through_the_activations = """
@@ -41,8 +41,9 @@ a_h_tilde_bar = h_tilde_bar * (1 - h_tilde**2)
 # %% [markdown]
 # ## The reset gate
 #
-# The candidate sees r ⊙ h through U_h. A matrix pulls back by its transpose, a product by the other
-# factor: what arrives at r ⊙ h is U_hᵀ δ_h̃, and r gets h times that.
+# The candidate sees $r \odot h$ through $U_h$. A matrix pulls back by its transpose, a product by
+# the other factor: what arrives at $r \odot h$ is $U_h^{\top} \delta_{\tilde{h}}$, and $r$ gets $h$
+# times that.
 
 # %%
 through_the_reset_gate = """
@@ -54,7 +55,7 @@ a_r_bar  = r_bar * r * (1 - r)
 # %% [markdown]
 # ## The state and the input
 #
-# Four ways lead back to h: the skip with its 1 − z, the candidate, and the two gates. The input
+# Four ways lead back to $h$: the skip with its $1 - z$, the candidate, and the two gates. The input
 # has no skip.
 
 # %%
@@ -66,7 +67,7 @@ x_bar = W_z.T @ a_z_bar + W_r.T @ a_r_bar + W_h.T @ a_h_tilde_bar
 # %% [markdown]
 # ## The parameters
 #
-# Each is δ times what the matrix saw, transposed. U_h saw r ⊙ h, not h.
+# Each is $\delta$ times what the matrix saw, transposed. $U_h$ saw $r \odot h$, not $h$.
 
 # %%
 to_the_parameters = """

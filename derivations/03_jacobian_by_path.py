@@ -4,7 +4,8 @@
 # **Claim.** The GRU's Jacobian is a sum of four paths, and each is zero under conditions of its
 # own.
 #
-# **Assumed.** The GRU that resets before the product; J[i, j] = ∂h'_i / ∂h_j; all arrays are real.
+# **Assumed.** The GRU that resets before the product; $J_{ij} = \partial h'_i / \partial h_j$; all
+# arrays are real.
 #
 # **Source.** The cell of Chung et al. 2014 (arXiv:1412.3555); the chain rule.
 
@@ -18,8 +19,9 @@ from gru_sym.latex.gallery import Part, prose
 # %% [markdown]
 # ## Four ways back
 #
-# h' = (1 − z) ⊙ h + z ⊙ h̃ holds h four times: as it is, in z, in h̃, and in the r within h̃. Each
-# way multiplies what arrives by the transposes of what it passes.
+# $h' = (1 - z) \odot h + z \odot \tilde{h}$ holds $h$ four times: as it is, in $z$, in $\tilde{h}$,
+# and in the $r$ within $\tilde{h}$. Each way multiplies what arrives by the transposes of what it
+# passes.
 
 # %%
 paths = """
@@ -34,8 +36,8 @@ print(line.name, "is", line.verdict)
 assert line.verdict == "right"
 
 # %% [markdown]
-# The line is right for every h_next_bar, and h_bar = Jᵀ h_next_bar: so J is the sum of these four,
-# transposed, which is what is derived. Without one of them the line is wrong.
+# The line is right for every `h_next_bar` $= g$, and `h_bar` is $J^{\top} g$: so $J$ is the sum of
+# these four, transposed, which is what is derived. Without one of them the line is wrong.
 
 # %%
 print(jacobian(cells.gru))
@@ -45,14 +47,14 @@ for gone in ("skip + ", "update + ", "candidate + ", " + reset"):
 # %% [markdown]
 # ## When the weights make a path zero
 #
-# Without U_z there is no path through the update gate, without U_r none through the reset gate,
-# without U_h there is neither the candidate's nor the reset gate's. What is left of all is the
+# Without $U_z$ there is no path through the update gate, without $U_r$ none through the reset gate,
+# without $U_h$ there is neither the candidate's nor the reset gate's. What is left of all is the
 # skip. (Here a path is called after the variable that it goes through.)
 
 
 # %%
 def without(*matrices: str) -> tuple[str, ...]:
-    """The paths that are left in the GRU at U = 0 for these matrices."""
+    """The paths that are left in the GRU where these matrices are 0."""
     text = cells.gru.equations
     for matrix, term in {"U_z": "@ h", "U_r": "@ h", "U_h": "@ (r * h)"}.items():
         if matrix in matrices:
@@ -63,6 +65,10 @@ def without(*matrices: str) -> tuple[str, ...]:
     return tuple(path.name for path in jacobian(cut)["h_next", "h"])
 
 
+# %% [markdown]
+# Each of the four, and each proved to be the GRU with these matrices at 0:
+
+# %%
 assert without("U_z") == ("skip", "h_tilde", "r")
 assert without("U_r") == ("skip", "z", "h_tilde")
 assert without("U_h") == ("skip", "z")
@@ -71,14 +77,20 @@ assert without("U_z", "U_r", "U_h") == ("skip",)
 # %% [markdown]
 # ## When the state makes a path zero
 #
-# The update gate's path has the factor h̃ − h: it is zero where the candidate is the state, as at
-# every fixed point (07_what_the_sum_does). The reset gate's has the factor h: it is zero at the
-# state 0. Both hold at h = 0 when nothing enters; the numbers are exactly zero.
+# The update gate's path has the factor $\tilde{h} - h$: it is zero where the candidate is the
+# state, as at every [fixed point](11_fixed_points.py). The reset gate's has the factor $h$: it is
+# zero at the state 0. Both hold at $h = 0$ when nothing enters and $b_h = 0$; the numbers are
+# exactly zero.
 
 # %%
 rng = np.random.default_rng(1)
 run = compile(cells.gru)
 params = {str(v.name): rng.normal(size=(2,) * len(v.shape)) for v in cells.gru.params}
+
+# %% [markdown]
+# The largest entry of each path:
+
+# %%
 at_zero = params | {"b_h": np.zeros(2)}
 found = run.jacobian_paths(run.forward(at_zero, np.zeros((1, 2)), h0=np.zeros(2)))
 size = {name: float(np.abs(path).max()) for (_, _, name), path in found.items()}
@@ -89,10 +101,11 @@ assert size["update"] == size["reset"] == 0 < min(size["skip"], size["candidate"
 # ## What a gate cannot do
 #
 # A sigmoid is never 0 or 1, so at finite weights no gate closes a path: the skip is never zero, and
-# the others shrink in proportion to z (1 − z), z r and z r (1 − r).
+# the others shrink in proportion to $z\,(1 - z)$, $z\,r$ and $z\,r\,(1 - r)$.
 #
 # These conditions are enough, but the last path has two matrices, which may cancel: with both full
-# of ones and h = (1/2, −1/2) no factor is zero, and the product U_h diag(h r (1 − r)) U_r is.
+# of ones and $h = (\frac{1}{2}, -\frac{1}{2})$ no factor is zero, and the product
+# $U_h \operatorname{diag}(h \odot r \odot (1 - r))\,U_r$ is.
 
 # %%
 ones = params | {"U_h": np.ones((2, 2)), "U_r": np.ones((2, 2)), "b_r": np.zeros(2)}

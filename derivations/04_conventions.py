@@ -18,7 +18,8 @@ from gru_sym.latex.gallery import Part, prose
 # %% [markdown]
 # ## Cho: a gate that keeps
 #
-# σ(−a) = 1 − σ(a): turning the signs of W_z, U_z and b_z swaps the roles of z and 1 − z.
+# $\sigma(-a) = 1 - \sigma(a)$: turning the signs of $W_z$, $U_z$ and $b_z$ swaps the roles of $z$
+# and $1 - z$.
 
 # %%
 turned = "\n".join(f"{name} = -{name}" for name in ("W_z", "U_z", "b_z"))
@@ -26,7 +27,7 @@ print(prove_equivalent(cells.gru_keep, cells.gru, turned).require())
 assert prove_equivalent(cells.gru_keep, cells.gru).verdict == "refuted"
 
 # %% [markdown]
-# ## Tutorials: one matrix on [h, x]
+# ## Tutorials: one matrix on $[h, x]$
 #
 # The columns of each matrix are those that act on the state, then those that act on the input.
 
@@ -37,7 +38,7 @@ print(prove_equivalent(cells.gru_concat, cells.gru, joined).require().claim)
 # %% [markdown]
 # ## PyTorch: r, z, n, and two biases for each gate
 #
-# `b_hn` stands within the product with r. The other `b_h…` are only ever added to a `b_i…`.
+# `b_hn` stands within the product with $r$. The other `b_h…` are only ever added to a `b_i…`.
 
 # %%
 pytorch = Cell.parse(
@@ -49,27 +50,18 @@ h_next = (1 - z) * n + z * h
 """,
     name="pytorch",
 )
-to_ours = """
-W_ir = W_r
-W_hr = U_r
-b_ir = b_r
-b_hr = 0
-W_iz = W_z
-W_hz = U_z
-b_iz = b_z
-b_hz = 0
-W_in = W_h
-W_hn = U_h
-b_in = b_h
-"""
+to_ours = "b_hr = 0\nb_hz = 0\n" + "\n".join(
+    f"W_i{gate} = W_{own}\nW_h{gate} = U_{own}\nb_i{gate} = b_{own}"
+    for gate, own in (("r", "r"), ("z", "z"), ("n", "h"))
+)
 print(prove_equivalent(pytorch, cells.gru_reset_after, to_ours).require().claim)
 
 # %% [markdown]
 # ## Keras and ONNX: a switch
 #
-# Keras multiplies from the other side, by transposed kernels K and R. `reset_after=False` is the
-# cell of Cho; the default, True, is PyTorch's. ONNX has both as `linear_before_reset`, 0 by default
-# and 1. Where two biases are only ever added to each other, one of them is set to 0 here.
+# Keras multiplies from the other side, by transposed kernels $K$ and $R$. `reset_after=False` is
+# the cell of Cho; the default, True, is PyTorch's. ONNX has both as `linear_before_reset`, 0 by
+# default and 1. Where two biases are only ever added to each other, one of them is set to 0 here.
 
 # %%
 keras = """
@@ -84,23 +76,34 @@ r      = sigmoid(W_r @ x + R_r @ h + b_Rr + b_Wr)
 hh     = tanh({})
 h_next = (1 - z) * hh + z * h
 """
+
+# %% [markdown]
+# Their kernels are ours, transposed; ONNX has a $W$ and an $R$ for each gate, and a bias with each.
+
+# %%
 kernels = "\n".join(f"K_{gate} = W_{gate}.T\nR_{gate} = U_{gate}.T" for gate in "zrh")
 biases = "\n".join(f"R_{g} = U_{g}\nb_W{g} = b_{g}\nb_R{g} = 0" for g in "zrh")
+keras_before = Cell.parse(keras.format("K_h.T @ x + R_h.T @ (r * h) + b_h"), name="keras")
+onnx_before = Cell.parse(onnx.format("W_h @ x + R_h @ (r * h) + b_Rh + b_Wh"), name="onnx")
+for theirs, mapping in ((keras_before, kernels), (onnx_before, biases)):
+    print(prove_equivalent(theirs, cells.gru_keep, mapping).require().claim)
+
+# %% [markdown]
+# The other position of the switch:
+
+# %%
+keras_after = Cell.parse(keras.format("K_h.T @ x + b_h + r * (R_h.T @ h + b_hn)"), name="keras")
 second = biases.replace("b_Rh = 0", "b_Rh = b_hn")
-for name, text, candidate, ours, mapping in (
-    ("keras", keras, "K_h.T @ x + R_h.T @ (r * h) + b_h", cells.gru_keep, kernels),
-    ("keras", keras, "K_h.T @ x + b_h + r * (R_h.T @ h + b_hn)", cells.gru_reset_after, kernels),
-    ("onnx", onnx, "W_h @ x + R_h @ (r * h) + b_Rh + b_Wh", cells.gru_keep, biases),
-    ("onnx", onnx, "W_h @ x + r * (R_h @ h + b_Rh) + b_Wh", cells.gru_reset_after, second),
-):
-    theirs = Cell.parse(text.format(candidate), name=name)
-    print(prove_equivalent(theirs, ours, mapping).require().claim)
+onnx_after = Cell.parse(onnx.format("W_h @ x + r * (R_h @ h + b_Rh) + b_Wh"), name="onnx")
+for theirs, mapping in ((keras_after, kernels), (onnx_after, second)):
+    print(prove_equivalent(theirs, cells.gru_reset_after, mapping).require().claim)
 
 # %% [markdown]
 # ## Reset after is not reset before
 #
-# U_h (r ⊙ h) and r ⊙ (U_h h) differ, even when the second bias is zero and z is turned around. A
-# refutation is a point in exact numbers at which the two next states differ for certain.
+# $U_h (r \odot h)$ and $r \odot (U_h h)$ differ, even when the second bias is zero and $z$ is
+# turned around. A refutation is a point in exact numbers at which the two next states differ for
+# certain.
 
 # %%
 without_second_bias = f"{turned}\nb_hn = 0 * b_h"
@@ -110,15 +113,12 @@ print(refuted)
 assert prove_equal("U_h @ (r * h)", "r * (U_h @ h)").verdict == "refuted"
 
 # %% [markdown]
-# That refutes one mapping; no other does better. Let W, b, U_z be 0, U_r = I, U_h of ones, H = 2,
-# reset before: each candidate is tanh(p) with p = h₁ σ(h₁) + h₂ σ(h₂). Far out h'/h is 1 − z in any
-# direction: the other cell's z is constant, too, and its candidate the same. But p/‖h‖ goes to 0
-# on one quadrant, and what is r ⊙ (U h + b) on a line at most or on a half plane at least.
-#
-# They agree where U_h is diagonal, as then it is a vector u: always for H = 1.
+# That refutes one mapping. No other does better: [Reset before the product, or after
+# it](12_reset_order.py) shows it. The two agree where $U_h$ is diagonal, as then it is a vector
+# $u$: always for $H = 1$.
 
 # %%
-prove_equal("u * (r * h)", "r * (u * h)").require()
+print(prove_equal("u * (r * h)", "r * (u * h)").require().claim)
 
 # %% [markdown]
 # ## For the gallery

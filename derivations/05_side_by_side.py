@@ -4,7 +4,7 @@
 # **Claim.** An RNN has no path without a matrix; the GRU and the LSTM have one each, gated.
 #
 # **Assumed.** The tanh RNN of Elman, the LSTM with a forget gate and without peepholes, the GRU
-# that resets before the product. The LSTM's state is the pair (h, c), so that its Jacobian has
+# that resets before the product. The LSTM's state is the pair $(h, c)$, so that its Jacobian has
 # four blocks.
 #
 # **Sources.** Elman 1990; Hochreiter & Schmidhuber 1997 and Gers et al. 2000; Chung et al. 2014.
@@ -17,8 +17,8 @@ from gru_sym.latex.gallery import Part, prose
 # %% [markdown]
 # ## The RNN: one path, and a matrix on it
 #
-# h' is tanh of everything. What arrives is multiplied by the slope, then by U_hᵀ, at each step
-# again.
+# $h'$ is tanh of everything. What arrives is multiplied by the slope, then by $U_h^{\top}$, at each
+# step again.
 
 # %%
 rnn = "h_bar = U_h.T @ ((1 - h_next**2) * h_next_bar)"
@@ -42,8 +42,8 @@ print(jacobian(cells.gru))
 # %% [markdown]
 # ## The LSTM: the skip runs from cell to cell
 #
-# The cell gets what is given for c', and what comes through h' = o ⊙ tanh(c'). On to c there is
-# the forget gate alone. The state h is only reached through the four matrices U.
+# The cell gets what is given for $c'$, and what comes through $h' = o \odot \tanh(c')$. On to $c$
+# there is the forget gate alone. The state $h$ is only reached through the four matrices $U$.
 
 # %%
 lstm = """
@@ -84,41 +84,43 @@ print({cell.name: len(jacobian(cell).paths) for cell in (cells.rnn, cells.gru, c
 # %% [markdown]
 # ## Without recurrent matrices
 #
-# With every U = 0 these paths are all there is: J = 0 for the RNN, diag(1 − z) for the GRU, and the
-# LSTM keeps diag(f) from cell to cell. In the LSTM h' is a copy of the cell for use outside: a loss
-# on h' meets the slope of tanh and the output gate first, once, and not at each step.
+# With every $U = 0$ these paths are all there is. The RNN is then a layer that knows no state, and
+# $J = 0$.
+
 
 # %%
-reduced = {
-    "rnn": ("h_next = tanh(W_h @ x + b_h)", "U_h = 0"),
-    "gru": (
-        "z = sigmoid(W_z @ x + b_z)\n"
-        "h_tilde = tanh(W_h @ x + b_h)\n"
-        "h_next = (1 - z) * h + z * h_tilde",
-        "U_z = 0\nU_h = 0",
-    ),
-    "lstm": (
-        "i = sigmoid(W_i @ x + b_i)\n"
-        "f = sigmoid(W_f @ x + b_f)\n"
-        "g = tanh(W_g @ x + b_g)\n"
-        "o = sigmoid(W_o @ x + b_o)\n"
-        "c_next = f * c + i * g\n"
-        "h_next = o * tanh(c_next)",
-        "U_i = 0\nU_f = 0\nU_g = 0\nU_o = 0",
-    ),
-}
-left = {}
-for name, (text, mapping) in reduced.items():
-    cut = Cell.parse(
-        f"# states: {'h, c' if 'c_next' in text else 'h'}\n{text}", name=f"{name}, U = 0"
-    )
-    prove_equivalent(cells.cell(name), cut, mapping).require()
-    left[name] = jacobian(cut)
-    print(cut.name, left[name], sep="\n")
-assert left["rnn"].paths == ()
-assert [str(path.factors[0].expr) for path in left["lstm"]["c_next", "c"]] == ["f"]
-assert left["lstm"]["h_next", "h"] == left["lstm"]["c_next", "h"] == ()
-assert [path.name for path in left["gru"].paths] == ["skip"]
+def without_u(cell: Cell, text: str):
+    """What is left of the Jacobian where the matrices that see the state are 0."""
+    cut = Cell.parse(text, name=f"{cell.name}, U = 0")
+    zeros = "\n".join(f"{v.name} = 0" for v in cell.params if v.name.startswith("U_"))
+    prove_equivalent(cell, cut, zeros).require()
+    return jacobian(cut)
+
+
+assert without_u(cells.rnn, "# states: h\nh_next = tanh(W_h @ x + b_h)").paths == ()
+
+# %% [markdown]
+# The GRU keeps $\operatorname{diag}(1 - z)$. Its reset gate is of no use: nothing is left for it to
+# act on.
+
+# %%
+gates = "z = sigmoid(W_z @ x + b_z)\nh_tilde = tanh(W_h @ x + b_h)\n"
+left = without_u(cells.gru, f"{gates}h_next = (1 - z) * h + z * h_tilde")
+print(left)
+assert [path.name for path in left.paths] == ["skip"]
+
+# %% [markdown]
+# The LSTM keeps $\operatorname{diag}(f)$ from cell to cell. Its $h'$ is a copy of the cell for use
+# outside: a loss on $h'$ meets the slope of tanh and the output gate first, once, and not at each
+# step.
+
+# %%
+gates = "\n".join(f"{g} = sigmoid(W_{g} @ x + b_{g})" for g in "ifo")
+sums = "g = tanh(W_g @ x + b_g)\nc_next = f * c + i * g\nh_next = o * tanh(c_next)"
+left = without_u(cells.lstm, f"# states: h, c\n{gates}\n{sums}")
+print(left)
+assert [str(path.factors[0].expr) for path in left["c_next", "c"]] == ["f"]
+assert left["h_next", "h"] == left["c_next", "h"] == ()
 
 # %% [markdown]
 # ## For the gallery

@@ -3,111 +3,124 @@
 #
 # **Claim.** At equal sizes a GRU has 3 times the parameters of an RNN and an LSTM 4 times, exactly.
 #
-# **Assumed.** H units, I inputs, one bias vector for each gate and candidate. A cost is a number of
-# multiplications by a weight; elementwise work, O(H) a step, is left out.
+# **Assumed.** $H$ units, $I$ inputs, one bias vector for each gate and candidate. A cost is a
+# number of multiplications by a weight; elementwise work is left out.
 #
 # **Source.** The equations of the cells. All counts are taken from them, none is typed in.
 
 # %%
-import re
-
 import sympy as sp
 
 from gru_sym import Cell, cells, vjp
 from gru_sym.latex.gallery import Part, prose
 
 H, I = sp.symbols("H I", positive=True, integer=True)  # noqa: E741
-SIZES = {"H": H, "I": I}
 
 # %% [markdown]
 # ## From shapes to polynomials
 #
-# A shape is a tuple of dimensions, a dimension a sum of names: W in W @ [h, x] is H × (H + I).
+# A shape is a tuple of dimensions, a dimension a sum of names: $W$ in $W\,[h, x]$ is
+# $H \times (H + I)$. A parameter has as many entries as the product of its dimensions.
 
 
 # %%
+def size(shape: tuple) -> sp.Expr:
+    return sp.prod([sum({"H": H, "I": I}[name] for name in dimension) for dimension in shape])
+
+
 def count(cell: Cell, gate: str = "") -> sp.Expr:
     """The number of parameters, of all gates or of one."""
-    shapes = [v.shape for v in cell.params if v.name.endswith(gate)]
-    sizes = ([sum(SIZES[part] for part in dim) for dim in shape] for shape in shapes)
-    return sp.expand(sp.Add(*(sp.prod(size) for size in sizes)))
+    return sp.expand(sum(size(v.shape) for v in cell.params if v.name.endswith(gate)))
 
 
+# %% [markdown]
+# An RNN has a matrix for the input, one for the state, and a bias. Each gate of the GRU and of the
+# LSTM, and each candidate, has just as much.
+
+# %%
 each = H * I + H**2 + H
 assert count(cells.rnn) == each
 assert all(count(cells.gru, f"_{gate}") == each for gate in "zrh")
 assert all(count(cells.lstm, f"_{gate}") == each for gate in "ifgo")
 for cell, factor in {cells.gru: 3, cells.gru_concat: 3, cells.lstm: 4, cells.mgu: 2}.items():
     assert count(cell) == sp.expand(factor * each)
-    print(f"{cell.name}: {factor} (H I + H² + H)")
+    print(f"{cell.name}: {factor} times ({each})")
 
 # %% [markdown]
 # ## Where the 3 holds, and where it does not
 #
-# It is a ratio at equal H and I. With as many parameters as an RNN of H units a GRU has fewer
-# units, about H/√3 where H is large. A bias more breaks it: the cell that resets after the
-# product has H parameters more, so that its ratio is above 3 by 1 / (H + I + 1).
+# It is a ratio at equal $H$ and $I$. With as many parameters as an RNN of $H$ units a GRU has fewer
+# units, about $H / \sqrt{3}$ where $H$ is large. A bias more breaks it: the cell that resets after
+# the product has $H$ parameters more, so that its ratio is above 3 by $1 / (H + I + 1)$. Libraries
+# that do not give all cells the same number of biases have other ratios: see [what people
+# say](claims_counts.py).
 
 # %%
 assert sp.simplify(count(cells.gru_reset_after) / each - 3 - 1 / (H + I + 1)) == 0
 
 # %% [markdown]
-# Libraries count otherwise still: PyTorch gives every gate two biases, in RNN, GRU and LSTM alike,
-# which makes it 3 and 4 again; Keras gives two only to the GRU (by default), which is then
-# larger than a GRU in a paper, but not larger than an LSTM: the difference is H (H + I − 2), which
-# is 0 for H = I = 1, and positive else.
-
-# %%
-two_biases = each + H
-keras_gru, lstm = 3 * two_biases, count(cells.lstm)
-assert sp.expand(lstm - keras_gru - H * (H + I - 2)) == 0
-assert (lstm - keras_gru).subs({H: 1, I: 1}) == 0
-print("Keras, H = 128, I = 64:", keras_gru.subs({H: 128, I: 64}), "of", lstm.subs({H: 128, I: 64}))
-
-# %% [markdown]
 # ## The cost of a step
 #
-# Forward, each matrix meets one vector: each weight is multiplied once. Backward each matrix meets
-# one cotangent by its transpose, and its gradient is one outer product: twice the work. A product
-# that occurs in two lines is counted, and computed, once. The lines are the derived gradients.
+# An expression is a tree. What multiplies by a matrix is a node of it, `MatVec`: a matrix, and a
+# vector. A product that occurs in two lines is counted, and computed, once: so they are put into a
+# set.
 
 
 # %%
-def products(cell: Cell) -> tuple[int, int, int]:
-    """Matrices times vectors forward; by the transpose, and outer products, backward."""
-    back = str(vjp(cell))
-    transposed = set(re.findall(r"\w+\.T @ (?:\w+|\([^)]*\))", back))
-    return cell.equations.count("@"), len(transposed), back.count("outer(")
+def nodes(program, kind: str) -> set[sp.Expr]:
+    """The nodes of this kind in all lines of a program."""
+    trees = (sp.preorder_traversal(definition.expr) for definition in program)
+    return {node for tree in trees for node in tree if node.func.__name__ == kind}
 
 
+print(", ".join(sorted(map(str, nodes(cells.gru.program, "MatVec")))))
+
+# %% [markdown]
+# Forward, each matrix meets one vector: each weight is multiplied once. Backward each matrix meets
+# one cotangent by its transpose, and its gradient is one outer product: twice the work. The lines
+# are the derived gradients.
+
+# %%
 for cell in (cells.rnn, cells.gru, cells.lstm, cells.gru_reset_after, cells.mgu):
-    matrices = sum(len(v.shape) == 2 for v in cell.params)
-    assert products(cell) == (matrices,) * 3
-    weights = sp.factor(
-        sp.Add(*(SIZES[v.shape[1][0]] * H for v in cell.params if len(v.shape) == 2))
-    )
+    matrices, back = [v for v in cell.params if len(v.shape) == 2], vjp(cell)
+    transposed = [
+        node for node in nodes(back, "MatVec") if node.args[0].func.__name__ == "Transpose"
+    ]
+    assert len(nodes(cell.program, "MatVec")) == len(matrices)
+    assert len(transposed) == len(nodes(back, "Outer")) == len(matrices)
+    weights = sp.factor(sum(size(matrix.shape) for matrix in matrices))
     print(f"{cell.name}: {weights} forward, twice that backward")
 
 # %% [markdown]
-# So time goes as parameters do: 1 : 3 : 4. One thing this does not show: in the GRU that resets
-# before the product U_h has to wait for r. The products of the RNN, of the LSTM, and of the GRU
-# that resets after the product, can all be made in one round.
+# So multiplications go as parameters do: 1 : 3 : 4. How long they take is another question, for
+# some have to wait.
+#
+# ## What has to wait
+#
+# A line waits for the products in the lines that it uses; a product for those in its vector, and
+# then it is one more. So the depth of a tree is:
 
 
 # %%
+def depth(node: sp.Expr, known: dict[sp.Expr, int]) -> int:
+    """How many products have to be made one after the other before this is known."""
+    below = max((depth(part, known) for part in node.args), default=0)
+    return max(known.get(node, 0), below + (node.func.__name__ == "MatVec"))
+
+
 def rounds(cell: Cell) -> int:
-    """How many products with a matrix have to wait for one another, one after the other."""
-    done: dict[str, int] = {}
-
-    def latest(text: str) -> int:
-        return max(done.get(word, 0) for word in re.findall(r"\w+", text))
-
-    for name, right in (line.split("=", 1) for line in str(cell.program).splitlines()):
-        vectors = re.findall(r"@ (\w+|\([^)]*\)|\[[^]]*\])", right)
-        done[name.strip()] = max([latest(right), *(1 + latest(vector) for vector in vectors)])
-    return max(done.values())
+    known: dict[sp.Expr, int] = {}
+    for definition in cell.program:
+        known[definition.var] = depth(definition.expr, known)
+    return max(known.values())
 
 
+# %% [markdown]
+# In the GRU that resets before the product $U_h$ has to wait for $r$. The products of the RNN, of
+# the LSTM, and of the GRU that resets after the product, can all be made in one round.
+
+# %%
+print({c.name: rounds(c) for c in (cells.rnn, cells.lstm, cells.gru_reset_after, cells.gru)})
 assert rounds(cells.gru) == rounds(cells.gru_concat) == 2
 assert rounds(cells.rnn) == rounds(cells.lstm) == rounds(cells.gru_reset_after) == 1
 
@@ -115,10 +128,9 @@ assert rounds(cells.rnn) == rounds(cells.lstm) == rounds(cells.gru_reset_after) 
 # ## For the gallery
 
 # %%
-shown = [
-    f"P_{{\\mathrm{{{c.name.upper()}}}}} &= {sp.latex(count(c))}"
-    for c in (cells.rnn, cells.gru, cells.lstm)
-]
+SEP = " \\\\ "
+cells_shown = (cells.rnn, cells.gru, cells.lstm)
+counts = [rf"P_{{\mathrm{{{c.name.upper()}}}}} &= {sp.latex(count(c))}" for c in cells_shown]
 Part(
     "06_counts",
     "Parameters and costs",
@@ -127,16 +139,12 @@ Part(
     items=(
         (
             prose("With $H$ units and $I$ inputs:"),
-            "\\begin{aligned}\n" + " \\\\\n".join(shown) + "\n\\end{aligned}",
+            rf"\begin{{aligned}} {SEP.join(counts)} \end{{aligned}}",
         ),
         (
             "The second bias of the cell that resets after the product breaks the 3:",
             r"P_{\text{reset after}} = \Bigl(3 + \frac{1}{H + I + 1}\Bigr)\,P_{\mathrm{RNN}}",
         ),
-        (
-            "Each weight is multiplied with once in a step forward, and twice in a step back. In "
-            "the GRU that resets before the product, one matrix has to wait for the reset gate.",
-            "",
-        ),
+        ("Each weight is multiplied with once in a step forward, and twice in a step back.", ""),
     ),
 ).write()

@@ -4,7 +4,7 @@
 # **Claim.** With its gates at their ends a GRU is a copy, an RNN, or a layer without memory.
 #
 # **Assumed.** The GRU that resets before the product. A sigmoid never is 0 or 1, so that these are
-# limits: b_z → ±∞ and b_r → ±∞. How fast they are met is shown, too.
+# limits: $b_z \to \pm\infty$ and $b_r \to \pm\infty$. How fast they are met is shown, too.
 #
 # **Source.** Chung et al. 2014 (arXiv:1412.3555) for the cell; Cho et al. 2014 (arXiv:1406.1078)
 # describe both gates by their ends.
@@ -38,7 +38,7 @@ def at(gates: str, cell: Cell) -> tuple[str, str]:
 
 
 # %% [markdown]
-# ## z = 1, r = 1: an RNN
+# ## $z = 1$, $r = 1$: an RNN
 #
 # The whole state is rewritten, and the candidate sees all of the old one.
 
@@ -46,9 +46,9 @@ def at(gates: str, cell: Cell) -> tuple[str, str]:
 rnn = at("z = 1\nr = 1", cells.rnn)
 
 # %% [markdown]
-# ## z = 1, r = 0: no memory
+# ## $z = 1$, $r = 0$: no memory
 #
-# The state is rewritten from the input alone. J = 0: what was, is forgotten.
+# The state is rewritten from the input alone. $J = 0$: what was, is forgotten.
 
 # %%
 memoryless = Cell.parse("# states: h\nh_next = tanh(W_h @ x + b_h)", name="layer")
@@ -56,10 +56,10 @@ layer = at("z = 1\nr = 0", memoryless)
 assert layer[1] == ""
 
 # %% [markdown]
-# ## z = 0: a copy
+# ## $z = 0$: a copy
 #
-# The input does not get in, and whatever r is does not matter. J = I: nothing vanishes, nothing is
-# learned. (The input stands here with a factor 0, as the copy has none.)
+# The input does not get in, and whatever $r$ is does not matter. $J = I$: nothing vanishes, nothing
+# is learned. (The input stands here with a factor 0, as the copy has none.)
 
 # %%
 copy = Cell.parse("h_next = h + 0 * (W_h @ x)", name="copy")
@@ -67,9 +67,9 @@ kept = at("z = 0", copy)
 assert kept[1] == "skip"
 
 # %% [markdown]
-# ## r = 0, any z: a leaky integrator
+# ## $r = 0$, any $z$: a leaky integrator
 #
-# The candidate ignores the past; the state does not, as the skip keeps (1 − z) of it. Closing the
+# The candidate ignores the past; the state does not, as the skip keeps $1 - z$ of it. Closing the
 # reset gate alone does not make a GRU forget.
 
 # %%
@@ -85,7 +85,7 @@ leak = at("r = 0", leaky)
 assert leak[1] == "skip"
 
 # %% [markdown]
-# ## r = 1, any z: an update gate alone
+# ## $r = 1$, any $z$: an update gate alone
 #
 # What is left is the UGRNN (Collins et al. 2017), whose gate keeps.
 
@@ -98,20 +98,25 @@ h_next  = g * h + (1 - g) * h_tilde
 """,
     name="update_gate_alone",
 )
-prove_equivalent(given, gate_alone, "r = 1\nz = 1 - g").require()
+print(prove_equivalent(given, gate_alone, "r = 1\nz = 1 - g").require().claim)
 
 # %% [markdown]
 # ## How fast
 #
-# σ(a) = exp(a) σ(−a) < exp(a): a gate is as close to 0 as exp(a), and to 1 as exp(−a). The copy
-# is missed by z |h̃ − h| ≤ 2 exp(a_z) where |h| ≤ 1: a_z = −15 keeps six digits in a step. All
-# the same, if the candidate is 0, the state falls to 1/e of itself in about exp(−a_z) steps.
+# $\sigma(a) = e^a\,\sigma(-a) < e^a$: a gate is as close to 0 as $e^a$, and to 1 as $e^{-a}$.
 
 # %%
-prove_equal("sigmoid(a)", "exp(a) * sigmoid(-a)").require()
-prove_equal("1 - sigmoid(a)", "exp(-a) * sigmoid(a)").require()
-prove_equal("h_next - h", "z * (h_tilde - h)", cells.gru).require()
-prove_equal("h_next - h_tilde", "(1 - z) * (h - h_tilde)", cells.gru).require()
+print(prove_equal("sigmoid(a)", "exp(a) * sigmoid(-a)").require().claim)
+print(prove_equal("1 - sigmoid(a)", "exp(-a) * sigmoid(a)").require().claim)
+
+# %% [markdown]
+# The copy is missed by $z\,|\tilde{h} - h| \le 2\,e^{a_z}$ where $|h| \le 1$: $a_z = -15$ keeps six
+# digits in a step. All the same, if the candidate is 0, the state falls to $1/e$ of itself in about
+# $e^{-a_z}$ steps. The RNN is missed by as little where $z$ is near 1.
+
+# %%
+print(prove_equal("h_next - h", "z * (h_tilde - h)", cells.gru).require().claim)
+print(prove_equal("h_next - h_tilde", "(1 - z) * (h - h_tilde)", cells.gru).require().claim)
 
 # %% [markdown]
 # ## For the gallery

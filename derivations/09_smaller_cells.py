@@ -32,7 +32,7 @@ print(prove_equivalent(cells.gru, cells.mgu, tied).require())
 #
 # ## minGRU, first step: no state in gate and candidate
 #
-# With U_z = 0 and U_h = 0 the reset gate is of no use: W_r, U_r and b_r may be anything.
+# With $U_z = 0$ and $U_h = 0$ the reset gate is of no use: $W_r$, $U_r$ and $b_r$ may be anything.
 
 # %%
 first = Cell.parse(
@@ -48,20 +48,22 @@ print(prove_equivalent(cells.gru, first, "U_z = 0\nU_h = 0").require())
 # %% [markdown]
 # ## Second step: the tanh goes, and that is no specialisation
 #
-# With the same parameters the next states differ, as here in exact numbers. And with no others
-# are they the same: a GRU that starts at |h| ≤ 1 stays there whatever enters, so that its state
-# is bounded after any scaling, too; with W_h ≠ 0 that of a minGRU grows with its input.
+# With the same parameters the next states differ, as here in exact numbers. And with no others are
+# they the same: a GRU that starts at $|h| \le 1$ stays there whatever enters, so that its state is
+# bounded after any scaling, too; with $W_h \neq 0$ that of a minGRU grows with its input.
 
 # %%
 print(prove_equivalent(first, cells.mingru))
 assert prove_equivalent(first, cells.mingru).verdict == "refuted"
-prove_equal("1 - h_next", "(1 - z) * (1 - h) + z * (1 - h_tilde)", cells.gru).require()
+for s in "-+":
+    products = f"(1 - z) * (1 {s} h) + z * (1 {s} h_tilde)"
+    print(prove_equal(f"1 {s} h_next", products, cells.gru).require().claim)
 
 # %% [markdown]
 # ## A limit: small candidates
 #
-# Scale the state and the candidate's parameters by ε. Then the GRU is, exactly, a minGRU whose
-# candidate is tanh(ε a) / ε: for ε = 1/10, 1/100, 1/1000,
+# Scale the state and the candidate's parameters by $\varepsilon$. Then the GRU is, exactly, a
+# minGRU whose candidate is $\tanh(\varepsilon a) / \varepsilon$.
 
 
 # %%
@@ -78,22 +80,31 @@ h_next  = (1 - z) * h + z * h_tilde
     )
 
 
+# %% [markdown]
+# For $\varepsilon = \frac{1}{10}$, $\frac{1}{100}$ and $\frac{1}{1000}$:
+
+# %%
 for epsilon in ("0.1", "0.01", "0.001"):
     mapping = f"h = {epsilon} * h\nW_h = {epsilon} * W_h\nb_h = {epsilon} * b_h"
     print(prove_equivalent(first, scaled(epsilon), mapping).require().claim)
 
 # %% [markdown]
-# The slope of tanh(ε a) / ε in a is 1 − tanh(ε a)², between 1 − (ε a)² and 1; integrated, its
-# distance from a is at most ε² |a|³ / 3. The error of the state is a weighted mean of its own, a
-# step before, and of the candidate's: from the same start it never exceeds the largest error of a
-# candidate, after any number of steps. So the minGRU is a limit of GRUs, as ε → 0.
+# The slope of $\tanh(\varepsilon a) / \varepsilon$ in $a$ is $1 - \tanh(\varepsilon a)^2$, between
+# $1 - (\varepsilon a)^2$ and 1; integrated, its distance from $a$ is at most
+# $\varepsilon^2 |a|^3 / 3$.
 
 # %%
 bound = max(Fraction(1, 1000) ** 2 * Fraction(a) ** 3 / 3 for a in range(1, 11))
 print(f"ε = 0.001, |a| ≤ 10: the candidates differ by at most {float(bound):.1e}")
-prove_equal(
-    "((1 - z) * h + z * c) - ((1 - z) * k + z * d)", "(1 - z) * (h - k) + z * (c - d)"
-).require()
+
+# %% [markdown]
+# The error of the state is a weighted mean of its own, a step before, and of the candidate's: from
+# the same start it never exceeds the largest error of a candidate, after any number of steps. So
+# the minGRU is a limit of GRUs, as $\varepsilon \to 0$.
+
+# %%
+left = "((1 - z) * h + z * c) - ((1 - z) * k + z * d)"
+print(prove_equal(left, "(1 - z) * (h - k) + z * (c - d)").require().claim)
 
 # %% [markdown]
 # ## For the gallery

@@ -3,8 +3,8 @@
 #
 # **Claim.** The tangent of the gradient is the gradient of the tangent: the Hessian is symmetric.
 #
-# **Assumed.** The scalar is φ = ⟨g, h'⟩ for a given g (`h_next_bar`), a function of parameters,
-# input and state; v is a direction in all of them. All arrays are real.
+# **Assumed.** The scalar is $\varphi = \langle g, h' \rangle$ for a given $g$ (`h_next_bar`), a
+# function of parameters, input and state; $v$ is a direction in all of them. All arrays are real.
 #
 # **Source.** Pearlmutter 1994, Fast exact multiplication by the Hessian, Neural Computation 6(1).
 
@@ -20,8 +20,9 @@ cell = cells.gru
 # %% [markdown]
 # ## Forward over reverse
 #
-# Each line of backprop is differentiated in the direction v: `U_h_bar_dot` is the rate at which the
-# gradient of U_h changes. With `h_next_bar_dot` = 0, for g is given, these rates together are H v.
+# Each line of backprop is differentiated in the direction $v$: `U_h_bar_dot` is the rate at which
+# the gradient of $U_h$ changes. With `h_next_bar_dot` $= 0$, for $g$ is given, these rates together
+# are $H v$. The last four lines:
 
 # %%
 forward_over_reverse = hvp(cell)
@@ -30,8 +31,9 @@ print(*str(forward_over_reverse).splitlines()[-4:], sep="\n")
 # %% [markdown]
 # ## Reverse over forward
 #
-# The other order. The tangent of h' in the direction v is itself a cell: that of the GRU beside one
-# that carries v (here `v_h`, `v_x`, `v_W_z`, …), with two states, (h, v_h).
+# The other order. The tangent of $h'$ in the direction $v$ is itself a cell: that of the GRU beside
+# one that carries $v$, with two states, $h$ and $v_h$. What the tangent calls `h_dot` is `v_h`
+# here.
 
 # %%
 DOT, BAR = "_dot", "_bar"
@@ -45,8 +47,9 @@ tangent = Cell.parse(
 print(tangent)
 
 # %% [markdown]
-# Its backprop is derived as that of any cell, and proved. With g as the cotangent of v_h' the
-# gradient of U_h is ∇⟨g, ∂h' · v⟩ = ∇(∂φ · v), which is Hᵀ v.
+# Its backprop is derived as that of any cell, and proved. With $g$ as the cotangent of $v_h'$ the
+# gradients are $\nabla \langle g, \partial h' \cdot v \rangle = \nabla (\partial \varphi \cdot v)$,
+# which is $H^{\top} v$.
 
 # %%
 print(prove_vjp(tangent).require().claim)
@@ -54,9 +57,10 @@ print(prove_vjp(tangent).require().claim)
 # %% [markdown]
 # ## The two are equal, line by line, for all sizes
 #
-# So the lines of H v are to be a derivation of Hᵀ v. In the names of the tangent cell the rate of
-# change of `U_h_bar` is its `U_h_bar`, and `U_h_bar` what arrives at v_U_h: `v_U_h_bar`. (Between
-# `z_bar` and `a_z_bar` the two ways part: there the rates are abbreviations, such as `z_rate`.)
+# So the lines of $H v$ are to be a derivation of $H^{\top} v$. In the names of the tangent cell the
+# rate of change of `U_h_bar` is its `U_h_bar`, and `U_h_bar` what arrives at `v_U_h`: `v_U_h_bar`.
+# (Between `z_bar` and `a_z_bar` the two ways part: there the rates are abbreviations, such as
+# `z_rate`.)
 
 # %%
 met = {str(v.name) for v in (*forward_over_reverse.outputs, *forward_over_reverse.inputs)}
@@ -70,33 +74,37 @@ def in_tangent(name: str) -> str:
     return f"v_{name.removesuffix(DOT)}" if name.endswith((BAR, DOT)) else name
 
 
-translated = forward_over_reverse.rename(
-    {v.name: in_tangent(v.name) for v in forward_over_reverse.variables}
-)
+# %% [markdown]
+# In these names each line of $H v$ is checked. All blocks are among those that are right; what is
+# missing is the gradient itself, met on the way.
+
+# %%
+names = {v.name: in_tangent(v.name) for v in forward_over_reverse.variables}
+translated = forward_over_reverse.rename(names)
 report = check(tangent, str(translated))
 assert {line.verdict for line in report.lines} == {"right", "abbreviation"}, report
 right = {line.name for line in report.lines if line.verdict == "right"}
 assert right >= {v.name.removesuffix(DOT) for v in forward_over_reverse.outputs}
-assert all(name.startswith("v_") for name in report.missing)  # the gradient itself, met on the way
+assert all(name.startswith("v_") for name in report.missing)
 print(len(forward_over_reverse.outputs), "blocks: H v = Hᵀ v for every v, so that H is symmetric")
 
 # %% [markdown]
 # ## In numbers
 #
-# The gradient at θ + i ε v has the imaginary part ε H v, without any cancellation: ε = 1e-20.
-# What runs is the code of the tangent cell's backprop; then ⟨u, H v⟩ = ⟨v, H u⟩ for two directions.
+# A point, two directions $u$ and $v$ in parameters, input and state, and a $g$.
 
 # %%
 rng = np.random.default_rng(0)
-H, I = 3, 2  # noqa: E741
-size = {"H": H, "I": I}
-shapes = {
-    str(v.name): [size[p] for (p,) in v.shape] for v in (*cell.params, *cell.inputs, *cell.states)
-}
+among = (*cell.params, *cell.inputs, *cell.states)
+shapes = {str(v.name): (3,) * len(v.shape) for v in among}
 theta, u, v = ({name: rng.normal(size=shape) for name, shape in shapes.items()} for _ in range(3))
-g = rng.normal(size=(1, H))
+g = rng.normal(size=(1, 3))
+
+# %% [markdown]
+# The gradients of the tangent cell, by its generated code:
 
 
+# %%
 def hessian_times(w: dict) -> dict:
     params = {name: theta[name] for name in shapes} | {f"v_{name}": w[name] for name in shapes}
     xs = {name: params.pop(name)[None] for name in ("x", "v_x")}
@@ -105,6 +113,12 @@ def hessian_times(w: dict) -> dict:
     return {name: found[f"{name}_bar"].reshape(shapes[name]) for name in shapes}
 
 
+# %% [markdown]
+# The gradient at $\theta + i\,\varepsilon\,v$ has the imaginary part $\varepsilon H v$, and nothing
+# cancels: $\varepsilon = 10^{-20}$. And $\langle u, H v \rangle = \langle v, H u \rangle$.
+
+
+# %%
 def gradient(at: dict) -> dict:
     params = {name: at[name] for name in shapes if name not in {"x", "h"}}
     _, found = compile(cell).gradients(params, at["x"][None], at["h"], g.astype(complex))
@@ -130,11 +144,7 @@ Part(
     claim="The tangent of the gradient is the gradient of the tangent: the Hessian is symmetric.",
     source="Pearlmutter 1994, Neural Computation 6(1)",
     items=(
-        (
-            "Forward over reverse, for the simple recurrent network; a dot is the rate of change "
-            "in the direction of the tangent.",
-            latex_derivation(cells.rnn, "hvp"),
-        ),
+        ("For the RNN; a dot is a rate of change:", latex_derivation(cells.rnn, "hvp")),
         (prose("For $U_{h}$ of the GRU:"), latex_derivation(cells.gru, "hvp", ["U_h"])),
     ),
 ).write()

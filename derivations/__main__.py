@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gru_sym.errors import GruSymError
-from gru_sym.latex.gallery import VARIABLE, gallery_folder, write_index
+from gru_sym.latex.gallery import VARIABLE, gallery_folder, write_claims, write_index
 
 HERE = Path(__file__).resolve().parent
 LONGEST = 600
@@ -47,7 +47,7 @@ def claim_of(document: Path) -> str:
     """What a document claims: its paragraph that begins with **Claim.**, in one line."""
     text = document.read_text(encoding="utf-8")
     found = re.search(r"^# \*\*Claim\.\*\* (.+?)\n#?\n", text, re.MULTILINE | re.DOTALL)
-    return " ".join(found[1].replace("\n# ", " ").split()) if found else "no claim"
+    return " ".join(found[1].replace("\n# ", " ").replace("$", "").split()) if found else "no claim"
 
 
 def run(document: Path, folder: Path) -> tuple[float, str]:
@@ -101,8 +101,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if reason:
             print("\n".join(f"    {line}" for line in reason.splitlines()), flush=True)
     print(f"{len(chosen) - failed} of {len(chosen)} documents went through")
+    # From the page of claims a row leads to its document, wherever the gallery lies.
+    home = Path(os.path.relpath(HERE, folder)).as_posix()
     try:
+        claims = write_claims(folder, f"{home}/{{}}.py")
         print(f"{write_index(folder)}: typeset it with pdflatex, twice")
+        if claims:
+            print(f"{claims}: what people say about the GRU")
     except GruSymError as error:
         print(error, file=sys.stderr)
         return 1

@@ -21,6 +21,7 @@ extensions = [
     "sphinx.ext.napoleon",
     "numpydoc",
     "sphinx.ext.viewcode",
+    "derivation",
     "public",
     "svgmath",
 ]
@@ -59,6 +60,7 @@ nb_execution_raise_on_error = True
 nb_execution_in_temp = True
 nb_execution_timeout = 120
 nb_render_markdown_format = "myst"
+nb_merge_streams = True
 # The kernels find the extensions, too.
 os.environ["PYTHONPATH"] = os.pathsep.join([str(EXTENSIONS), os.environ.get("PYTHONPATH", "")])
 
@@ -66,6 +68,8 @@ os.environ["PYTHONPATH"] = os.pathsep.join([str(EXTENSIONS), os.environ.get("PYT
 
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
+# A formula in a fence is one on GitHub, too, whose Markdown reads what stands between two $$.
+myst_fence_as_directive = ["math"]
 html_math_renderer = "svg"
 
 # -- The API ------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from gru_sym.latex.gallery import (
     gallery_folder,
     prose,
     table_of,
+    write_claims,
     write_index,
     write_page,
 )
@@ -115,6 +116,7 @@ def test_names_that_are_no_file_names(name: str) -> None:
 PROVED = prove_equal("a + b", "b + a")
 REFUTED = prove_equal("a", "-a")
 UNPROVED = Unproved("a claim", "it grows too large")
+RAIN = "false in general; proved under the condition that it rains"
 
 
 def test_the_answers_are_what_they_are_called() -> None:
@@ -129,16 +131,19 @@ def test_the_answers_are_what_they_are_called() -> None:
         ((PROVED, True), "it rains", (PROVED,), "proved"),
         ((REFUTED,), "", (), "false"),
         ((PROVED, False), "", (), "false"),
-        ((REFUTED,), "it rains", (PROVED, True), "true if it rains"),
-        ((REFUTED, UNPROVED), "it rains", (True,), "true if it rains"),
+        ((REFUTED,), "it rains", (PROVED, True), RAIN),
+        ((REFUTED, UNPROVED), "it rains", (True,), RAIN),
         # A condition is worth what is proved under it.
         ((REFUTED,), "it rains", (), "false"),
         ((REFUTED,), "it rains", (UNPROVED,), "false"),
         ((REFUTED,), "it rains", (PROVED, UNPROVED), "false"),
+        ((REFUTED,), "it rains", (PROVED, None), "false"),
         ((REFUTED,), "it rains", (PROVED, False), "false"),
         ((REFUTED,), "", (PROVED,), "false"),
         # What is not known is neither proved nor false.
         ((), "", (), "open"),
+        ((None,), "", (), "open"),
+        ((True, None), "it rains", (True,), "open"),
         ((), "it rains", (PROVED,), "open"),
         ((UNPROVED,), "", (), "open"),
         ((PROVED, UNPROVED), "", (), "open"),
@@ -151,12 +156,14 @@ def test_verdict(said: tuple, condition: str, under: tuple, verdict: str) -> Non
 
 def test_a_claim_as_words() -> None:
     claim = Claim("Is $z$ 1?", (False,), "5 % of $h$.", "$U_z$ is 0", (True,))
-    assert str(claim) == "Is z 1?\n    true if U_z is 0\n    5 % of h."
+    assert str(claim) == (
+        "Is z 1?\n    false in general; proved under the condition that U_z is 0\n    5 % of h."
+    )
     words, latex = claim.item
     assert words == (
         "“Is ",
         Math("z"),
-        " 1?” True if ",
+        " 1?” False in general; proved under the condition that ",
         Math("U_z"),
         " is 0. 5 % of ",
         Math("h"),
@@ -175,6 +182,28 @@ def test_table() -> None:
         r"| two lines, $\vert x\vert $ |",
         "| b | **proved** | e |",
     ]
+    (row,) = table_of([Claim("c", (False,), "e", "$z$ is 1", (True,))]).splitlines()[2:]
+    assert row == ("| c | **false in general**; proved under the condition that $z$ is 1 | e |")
+
+
+def test_the_page_of_claims(tmp_path: Path) -> None:
+    """One table of all; each row leads to the document that computes it; nothing old is left."""
+    assert write_claims(tmp_path) is None
+    for name in ("claims_b", "claims_a"):
+        write_page(f"{name}.md", table_of([Claim(name[-1], (True,), "e")]), tmp_path)
+    assert write_claims(tmp_path, "../{}.py") == tmp_path / "claims.md"
+    lines = (tmp_path / "claims.md").read_text(encoding="utf-8").splitlines()
+    assert lines[0] == "# What people say about the GRU"
+    assert [line for line in lines if line.startswith("|")] == [
+        "| claim | verdict | evidence |",
+        "| --- | --- | --- |",
+        "| a | **proved** | e ([computed here](../claims_a.py)) |",
+        "| b | **proved** | e ([computed here](../claims_b.py)) |",
+    ]
+    for name in ("claims_b", "claims_a"):
+        (tmp_path / f"{name}.md").unlink()
+    assert write_claims(tmp_path) is None
+    assert list(tmp_path.iterdir()) == []
 
 
 # -- the folder ------------------------------------------------------------------------------------

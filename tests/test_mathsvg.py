@@ -166,3 +166,14 @@ def test_every_cell(name: str) -> None:
         formula = typeset(latex, display=True)
         assert "\\" not in "".join(re.findall(r">([^<]+)<", formula.drawn))
         assert ET.fromstring(formula.svg()) is not None
+
+
+def test_a_sign_stands_at_its_number() -> None:
+    """A minus after a bracket or a relation is narrower than one between two terms."""
+    assert typeset("(-a)").width < typeset("(b-a)").width - typeset("b").width - 0.2
+    assert typeset("c=-a").width < typeset("c=b-a").width - typeset("b").width - 0.2
+    assert typeset("h'-a").width > typeset("h'").width + typeset("-a").width
+
+
+def test_spelled_names_are_typewriter() -> None:
+    assert typeset(r"\mathtt{x\_t}").glyphs != typeset(r"\mathit{x\_t}").glyphs

@@ -51,6 +51,7 @@ __all__ = [
     "gallery_folder",
     "prose",
     "table_of",
+    "write_claims",
     "write_index",
     "write_page",
 ]
@@ -59,6 +60,7 @@ VARIABLE = "GRU_SYM_GALLERY"
 """The environment variable that names the gallery's folder."""
 
 INDEX = "index.tex"
+CLAIMS = "claims.md"
 
 Words = str | Spans
 """Plain text, which is escaped; or, by :func:`~.blocks.prose`, such text and formulas in turn."""
@@ -136,9 +138,11 @@ class Claim:
 
     Attributes:
         sentence: what they say.
-        said: what the sentence comes to: answers and proofs, or what holds of the equations.
+        said: what the sentence comes to: answers and proofs; or True where it is proved by other
+            means, False where there is a counterexample, None where there is neither.
         evidence: what was found.
-        condition: under which it holds: "H and I are the same".
+        condition: which is enough for it: "H and I are the same", what follows "proved under the
+            condition that".
         under: what the sentence comes to under that condition.
 
     >>> Claim("A sum of gates is 1.", (False,), "In an LSTM i + f is not.").verdict
@@ -148,17 +152,17 @@ class Claim:
     """
 
     sentence: str
-    said: tuple["Judged | bool", ...]
+    said: tuple["Judged | bool | None", ...]
     evidence: str
     condition: str = ""
-    under: tuple["Judged | bool", ...] = ()
+    under: tuple["Judged | bool | None", ...] = ()
 
     @property
     def verdict(self) -> str:
-        """``proved``, ``false``, ``true if …`` or ``open``.
+        """``proved``, ``false``, ``open``, or ``false in general; proved under the condition …``.
 
-        ``true if``: it is proved under the condition, and refuted without. What is neither proved
-        nor refuted is open, and so is a sentence with nothing behind it.
+        The condition is enough; it need not be necessary. What is neither proved nor refuted is
+        open, and so is a sentence with nothing behind it.
         """
         found = _verdicts(self.said)
         if found == {"proved"}:
@@ -166,7 +170,7 @@ class Claim:
         if "refuted" not in found:
             return "open"
         if self.condition and _verdicts(self.under) == {"proved"}:
-            return f"true if {self.condition}"
+            return f"false in general; proved under the condition that {self.condition}"
         return "false"
 
     @property
@@ -180,9 +184,9 @@ class Claim:
         return shown.replace("$", "")
 
 
-def _verdicts(answers: Iterable["Judged | bool"]) -> set[str]:
-    words = {True: "proved", False: "refuted"}
-    return {words[each] if isinstance(each, bool) else each.verdict for each in answers}
+def _verdicts(answers: Iterable["Judged | bool | None"]) -> set[str]:
+    words = {True: "proved", False: "refuted", None: "unproved"}
+    return {words[each] if isinstance(each, bool | None) else each.verdict for each in answers}
 
 
 def table_of(claims: Iterable[Claim]) -> str:
@@ -190,7 +194,8 @@ def table_of(claims: Iterable[Claim]) -> str:
     rows = ["| claim | verdict | evidence |", "| --- | --- | --- |"]
     for each in claims:
         sentence, verdict, evidence = map(_markdown, (each.sentence, each.verdict, each.evidence))
-        rows.append(f"| {sentence} | **{verdict}** | {evidence} |")
+        found, *condition = verdict.split(";", 1)
+        rows.append(f"| {sentence} | {';'.join((f'**{found}**', *condition))} | {evidence} |")
     return "\n".join(rows) + "\n"
 
 
@@ -233,6 +238,42 @@ def write_page(name: str, text: str, folder: Path | None = None) -> Path:
     with writing(path) as file:
         file.write(text.encode())
     return path
+
+
+def write_claims(folder: Path | None = None, link: str = "{}.py") -> Path | None:
+    """Write ``claims.md``: one page, with one table of the rows in all ``claims_*.md`` of a folder.
+
+    Args:
+        folder: of the gallery, by default that of :func:`gallery_folder`.
+        link: the address of a document, with its name for ``{}``; each row leads to its own.
+
+    Returns:
+        The page, or None where there are no claims: then there is none from an earlier run, either.
+
+    Raises:
+        DataError: it cannot be written.
+    """
+    folder = gallery_folder() if folder is None else folder
+    rows: list[str] = []
+    for page in sorted(folder.glob("claims_*.md")):
+        head, rule, *found = page.read_text(encoding="utf-8").splitlines()
+        rows += [*(() if rows else (head, rule))]
+        rows += [
+            f"{row.removesuffix(' |')} ([computed here]({link.format(page.stem)})) |"
+            for row in found
+        ]
+    if not rows:
+        (folder / CLAIMS).unlink(missing_ok=True)
+        return None
+    return write_page(CLAIMS, "\n".join([_SAID, *rows, ""]), folder)
+
+
+_SAID = """# What people say about the GRU
+
+Sentences of papers and tutorials, each with a verdict that a program computes. *Proved* is proved
+for all sizes and values, and *false* has an exact counterexample. A condition that is named is
+enough for the sentence; others may be, too. *Open* is what has not been shown.
+"""
 
 
 def write_index(folder: Path | None = None) -> Path:

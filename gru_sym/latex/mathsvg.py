@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
+from itertools import pairwise
 from threading import Lock
 from types import ModuleType
 from typing import Any
@@ -43,6 +44,7 @@ _TYPEWRITER = {
     for first, start, count in (("A", 0x1D670, 26), ("a", 0x1D68A, 26), ("0", 0x1D7F6, 10))
     for k in range(count)
 }
+_CLOSES = frozenset((")", "]", "}", "|", "‖", "'", "′", "⊤", "!"))
 _NAMESPACE = "{http://www.w3.org/1998/Math/MathML}"
 _NUMBER = re.compile(r"-?\d*\.?\d+(?:e-?\d+)?")
 
@@ -189,8 +191,8 @@ def _drawn(ziamath: ModuleType, latex: str, *, display: bool) -> ET.Element:
     except Exception as error:
         raise UnsupportedError(
             f"ziamath {ziamath.__version__} cannot typeset the formula {_cut(latex)}: {error}",
-            mend="where no symbol of your own notation is the cause, it is a fault of gru_sym: report "
-            "the cell",
+            mend="where no symbol of your own notation is the cause, it is a fault of gru_sym: "
+            "report the cell",
         ) from error
     return drawn
 
@@ -250,6 +252,7 @@ def _adapt(tree: ET.Element) -> None:
         element.tag = element.tag.removeprefix(_NAMESPACE)
     alone = {id(row[0]) for row in tree.iter() if len(row) == 1}
     scripts = {id(e) for tag in _SCRIPTED for s in tree.iter(tag) for c in s[1:] for e in c.iter()}
+    signs = {id(sign) for row in tree.iter() for sign in _signs(row)}
     for element in tree.iter():
         match element.tag:
             case "mtable" if "columnspacing" in element.attrib:
@@ -260,7 +263,9 @@ def _adapt(tree: ET.Element) -> None:
                     row[0].insert(0, ET.Element("mspace", _STRUT))
             case "mo":
                 element.text = _DELIMITERS.get(element.text or "", element.text)
-                if element.text in _BINARY and id(element) not in scripts | alone:
+                if id(element) in signs:
+                    element.attrib |= {"lspace": "0em", "rspace": "0em"}
+                elif element.text in _BINARY and id(element) not in scripts | alone:
                     element.attrib |= {"lspace": _BINARY_SPACE, "rspace": _BINARY_SPACE}
                 elif element.text == ",":
                     element.attrib |= {"lspace": "0em", "rspace": _THIN_SPACE}
@@ -279,6 +284,14 @@ def _adapt(tree: ET.Element) -> None:
                 element[-1].insert(0, ET.Element("mspace", width=_AFTER_ACCENT))
         _name_operator(element)
     _unwrap(tree)
+
+
+def _signs(row: ET.Element) -> Iterator[ET.Element]:
+    """The minus of a negative number or term: what follows an opening bracket or an operator."""
+    for before, sign in pairwise(row):
+        minus = sign.tag == "mo" and sign.text in {"−", "+"}
+        if minus and before.tag == "mo" and before.text not in _CLOSES:
+            yield sign
 
 
 def _unwrap(parent: ET.Element) -> None:

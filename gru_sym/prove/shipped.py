@@ -83,4 +83,7 @@ RELATIONS = (
         "a reset after the product is not a reset before it, even without the second bias",
     ),
 )
-"""The last is false, and shipped as its refutation."""
+"""What is known of the built-in cells: which are the same, and under which mapping.
+
+The last is false, and shipped as its refutation.
+"""
