@@ -26,7 +26,12 @@ _LONGEST_LINE_SHOWN = 120
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where something stands in a text: line and column, both counted from 1."""
+    """Where something stands in a text.
+
+    Attributes:
+        line: the line, counted from 1.
+        column: the column, counted from 1.
+    """
 
     line: int
     column: int

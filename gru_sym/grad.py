@@ -73,13 +73,15 @@ def grad_files(
             state), (B, H) or (H,); None for zeros.
         cotangent_path: ``.npy`` with the cotangent of the output state at every step, (T, B, H) or
             (T, H) as the inputs; or ``.npz`` by name of state or further output (``loss``). None:
-            ones at the last step, zeros before.
+            the cell's loss, summed over steps and sequences, or for a cell without one the entries
+            of the last output state, as :meth:`~gru_sym.codegen.Compiled.backward` says.
         out_path: the ``.npz`` to write, whole or not at all. It holds ``hs``, ``<name>_bar`` for
             each parameter and input, and ``<state>_bar`` for each initial state.
 
     Raises:
         DataError: a file cannot be read or written, or an array is missing, unknown, of a wrong
-            shape or type, or not finite.
+            shape or type, or not finite; or no cotangent is given for a cell whose further outputs
+            are not one number.
     """
     out = Path(out_path)
     if out.name in {"", ".."} or str(out_path).endswith(os.sep) or out.is_dir():

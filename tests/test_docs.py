@@ -9,8 +9,10 @@ import sys
 import warnings
 import zlib
 from collections.abc import Callable
+from html.parser import HTMLParser
 from pathlib import Path
 from types import ModuleType
+from urllib.parse import unquote, urlsplit
 
 import numpy as np
 import pytest
@@ -18,7 +20,7 @@ import pytest
 import gru_sym
 from gru_sym import cells, write_document
 from tests.latex_tools import pdf_text, tex, ziamath
-from tests.test_readme import run_page
+from tests.test_readme import blocks_of, run_page
 
 pytestmark = pytest.mark.xdist_group("site")
 
@@ -131,10 +133,70 @@ def test_every_formula_is_typeset(site: Path) -> None:
             # A command that ziamath does not know would stand in the drawing as it was written.
             commands = re.findall(r">\\([A-Za-z]+)<", read(html.unescape(formula)))
             assert set(commands) <= {"lVert", "rVert", "lvert", "rvert"}, formula
+            assert r"\mathop" not in html.unescape(formula)  # it would draw nothing of it
         used = set(re.findall(r'<use href="#(g\w+)"', page))
         assert used <= set(re.findall(r'<path id="(g\w+)"', page)), path.name
         count += len(drawn)
     assert count > 20
+
+
+class Links(HTMLParser):
+    """What a page refers to, and what can be referred to in it."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.targets: set[str] = set()
+        self.links: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        for name, value in attrs:
+            if name == "id" and value:
+                self.targets.add(value)
+            elif name in {"href", "src"} and value:
+                self.links.append(value)
+
+
+def broken(site: Path) -> list[str]:
+    """The links within a site that lead nowhere, to no file or to no place in a page."""
+    pages = {
+        path.resolve(): Links(path.read_text(encoding="utf-8")) for path in site.rglob("*.html")
+    }
+    found = []
+    for path, page in pages.items():
+        for link in page.links:
+            parts = urlsplit(link)
+            if parts.scheme or parts.netloc:
+                continue
+            target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+            place = unquote(parts.fragment)
+            if not target.is_file() or (
+                place and target in pages and place not in pages[target].targets
+            ):
+                found.append(f"{path.name}: {link}")
+    return found
+
+
+@pytest.mark.slow
+def test_every_link_has_its_target(site: Path) -> None:
+    assert broken(site) == []
+
+
+def test_a_broken_link_is_found(tmp_path: Path) -> None:
+    (tmp_path / "a.html").write_text('<a id="one" href="b.html#two">b</a> <a href="#one">a</a>')
+    (tmp_path / "b.html").write_text('<p id="two"><img src="c.svg"><a href="a.html#two">a</a>')
+    assert broken(tmp_path) == ["b.html: c.svg", "b.html: a.html#two"]
+
+
+@pytest.mark.slow
+def test_entries_say_what_a_reader_asks(site: Path) -> None:
+    for path in site.glob("api*.html"):
+        page = path.read_text(encoding="utf-8")
+        assert "_SupportsArray" not in page, path.name  # an ArrayLike, written out
+        # What an error's constructor returns.
+        assert not re.search(r">Return type<.*?</dt>\s*<dd[^>]*><p>(?:<[^>]*>)*None<", page), (
+            path.name
+        )
 
 
 @pytest.mark.parametrize(
@@ -211,6 +273,33 @@ def test_a_derivation_ends_in_its_formulas(
     assert (notebook.cells[-2].source == "## What is shown") is (shown != "")
 
 
+def test_an_operator_is_drawn_with_its_name(needed: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(DOCS / "_ext"))
+    drawable = importlib.import_module("svgmath").drawable
+    assert drawable(r"\mathop{\mathrm{diag}}(z)\,U") == r"\operatorname{diag}(z)\,U"
+
+
+def test_the_comparison_with_pytorch_is_as_close_as_it_says(
+    torch: ModuleType, tmp_path: Path
+) -> None:
+    """The script of docs/how_checkpoint.md, which needs PyTorch."""
+    blocks = blocks_of((DOCS / "how_checkpoint.md").read_text(encoding="utf-8"))
+    (script,) = (block.text for block in blocks if block.file == "compare.py")
+    (tmp_path / "compare.py").write_text(script, encoding="utf-8")
+    run = subprocess.run(
+        [sys.executable, "compare.py"],
+        cwd=tmp_path,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    errors = dict(line.split() for line in run.stdout.splitlines())
+    assert len(errors) == 6
+    assert all(float(error) <= 1e-15 for error in errors.values()), errors
+
+
 def curves(svg: str) -> list[np.ndarray]:
     """The long polylines of a drawing: what was plotted, and not its frame or its letters."""
     paths = [re.findall(r"[ML] ([-\d.]+) ([-\d.]+)", d) for d in re.findall(r'\bd="([^"]*)"', svg)]
@@ -250,3 +339,18 @@ def test_the_example_is_what_is_written(request: pytest.FixtureRequest, tmp_path
     assert "Backpropagation through time" in shown
     assert pdf_text(made, tmp_path) == shown
     assert figure.read_text(encoding="utf-8") == (DOCS / figure.name).read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_every_derivation_shows_formulas(site: Path) -> None:
+    pages = list((site / "gallery").glob("*.html"))
+    documents = list((ROOT / "derivations").glob("[!_]*.py"))
+    assert {page.stem for page in pages} == {"claims", *(path.stem for path in documents)}
+    for page in pages:
+        assert '<svg class="math"' in page.read_text(encoding="utf-8"), page.name
+    for page in site.rglob("*.html"):
+        if "_modules" not in page.parts:
+            assert "PosixPath" not in page.read_text(encoding="utf-8"), page.name
+    claims = (site / "gallery" / "claims.html").read_text(encoding="utf-8")
+    assert "<table" in claims
+    assert 'class="cell_input' not in claims

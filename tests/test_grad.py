@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gru_sym import cells
+from gru_sym import cells, readout
 from gru_sym.cells import Cell
 from gru_sym.codegen import compile
 from gru_sym.errors import DataError
@@ -58,6 +58,19 @@ def test_defaults(files: dict[str, Any]) -> None:
     up = np.zeros((T, B, H))
     up[-1] = 1
     _, grads = compile(cells.gru).gradients(files["params"], files["x"], np.zeros((B, H)), up)
+    found = np.load(at / "OUT.npz")
+    for name, value in grads.items():
+        assert np.array_equal(found[name], value)
+
+
+def test_a_cell_with_a_loss(files: dict[str, Any], rng: np.random.Generator) -> None:
+    at, cell = files["at"], readout(cells.gru, "mse")
+    params = files["params"] | {"W_y": rng.normal(size=(1, H)), "b_y": np.zeros(1)}
+    xs = {"x": files["x"], "y": rng.normal(size=(T, B, 1))}
+    np.savez(at / "P.npz", **params)
+    np.savez(at / "X.npz", **xs)
+    grad_files(cell, at / "P.npz", at / "X.npz", None, None, at / "OUT.npz")
+    _, grads = compile(cell).gradients(params, xs, None, {"loss": 1.0})
     found = np.load(at / "OUT.npz")
     for name, value in grads.items():
         assert np.array_equal(found[name], value)

@@ -95,10 +95,19 @@ def test_a_label_that_is_too_wide_is_made_smaller() -> None:
     assert float(scale) * 6 * 40 < 96 / 2.54
 
 
-def test_alone_it_has_a_colour_for_each_ground() -> None:
+def test_alone_it_brings_its_colours_and_its_ground() -> None:
+    """A picture in a page cannot tell whether the page is dark."""
     text = svg_of(drawing(cells.rnn), typeset, "", alone=True)
-    assert "prefers-color-scheme:dark" in text
-    ET.fromstring(text)
+    root = ET.fromstring(text)
+    ground = root.find(f"{SVG}rect")
+    assert ground is not None
+    assert [ground.get(side) for side in ("width", "height")] == root.get("viewBox", "").split()[2:]
+    assert ground.get("fill") == "#ffffff"
+    assert root.get("color") == "#1f2328"
+    assert "prefers-color-scheme" not in text
+    within = svg_of(drawing(cells.rnn), typeset, "")
+    assert "#ffffff" not in within
+    assert ET.fromstring(within).get("color") is None
 
 
 def test_a_formula_without_a_size_is_refused() -> None:

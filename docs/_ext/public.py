@@ -5,19 +5,25 @@ documented without anybody having to think of it. ``:except:`` leaves out what h
 elsewhere.
 
 A docstring refers to a thing by the module that it lives in, while its entry has the name under
-which it is public; :func:`at_its_public_name` leads from the one to the other.
+which it is public; :func:`at_its_public_name` leads from the one to the other, and
+:func:`back_to_the_entry` from its source.
 """
 
 import inspect
+import re
+import sys
 from importlib import import_module
 from typing import Any
 
 from docutils import nodes
 from docutils.parsers.rst import directives
+from numpy.typing import ArrayLike
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
+from sphinx.pycode import ModuleAnalyzer
 from sphinx.util.docutils import SphinxDirective
+from sphinx.util.typing import stringify_annotation
 
 
 def entry_of(path: str, thing: Any) -> list[str]:
@@ -26,13 +32,28 @@ def entry_of(path: str, thing: Any) -> list[str]:
         # A kind of error: it is made as its base is, whose entry says how.
         kind = [f"A :exc:`{base.__name__}`." for base in thing.__bases__ if base is not Exception]
         text = [*(inspect.getdoc(thing) or "").splitlines(), "", *kind]
-        return [f".. py:exception:: {path}", "", *(f"   {line}" for line in text)]
+        module, _, name = path.rpartition(".")
+        head = [f".. py:exception:: {name}", f"   :module: {module}", ""]
+        return [*head, *(f"   {line}" for line in text)]
     if inspect.isclass(thing):
         kind = "autoexception" if issubclass(thing, Exception) else "autoclass"
         return [f".. {kind}:: {path}", "   :members:"]
     if inspect.isroutine(thing):
         return [f".. autofunction:: {path}"]
-    return [f".. autodata:: {path}", "   :no-value:"]
+    module, _, name = path.rpartition(".")
+    head = [f".. py:data:: {name}", f"   :module: {module}", ""]
+    return [*head, *(f"   {line}" for line in words_of(name, thing))]
+
+
+def words_of(name: str, thing: Any) -> list[str]:
+    """What stands under an assignment: data has no docstring of its own, only its type's."""
+    homes = (home for home in sorted(sys.modules) if home.partition(".")[0] == "gru_sym")
+    for home in homes:
+        if vars(sys.modules[home]).get(name) is thing:
+            words = ModuleAnalyzer.for_module(home).find_attr_docs().get(("", name))
+            if words:
+                return words
+    return []
 
 
 class Public(SphinxDirective):
@@ -120,10 +141,58 @@ def after_napoleon(
     lines[:] = [line.replace(HELD, COLON) for line in lines]
 
 
+ARRAY_LIKE = stringify_annotation(ArrayLike, "smart")
+
+BACK = re.compile(
+    r'(?P<start><div class="viewcode-block" id="(?P<name>[^"]+)">\n'
+    r'<a class="viewcode-back" href=")[^"]*"'
+)
+
+
+def in_few_words(app: Sphinx, domain: str, kind: str, content: nodes.Element) -> None:
+    """Before autodoc puts types into an entry: no error is "returned", an array is an ArrayLike."""
+    signature = content.parent[0]
+    path = f"{signature.get('module')}.{signature.get('fullname')}"
+    types = app.env.current_document.autodoc_annotations.get(path, {})
+    if kind == "exception":
+        types.pop("return", None)
+    for name, text in types.items():
+        types[name] = text.replace(ARRAY_LIKE, "~numpy.typing.ArrayLike")
+
+
+def back_to_the_entry(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
+) -> None:
+    """Lead each ``[docs]`` of a page of source to its entry.
+
+    viewcode takes it that all things of a module have their entries under one name.
+    """
+    if not page.startswith("_modules/"):
+        return
+    module = page.removeprefix("_modules/").replace("/", ".")
+    entries = app.env.domains.python_domain.objects
+
+    def mended(link: re.Match[str]) -> str:
+        name = link["name"]
+        owner, _, rest = name.partition(".")
+        thing = _found(f"{module}.{owner}")
+        for path, entry in entries.items():
+            if entry.aliased or not path.endswith(f".{name}"):
+                continue
+            if _found(path.removesuffix(f".{rest}") if rest else path) is thing:
+                place = app.builder.get_relative_uri(page, entry.docname)
+                return f'{link["start"]}{place}#{entry.node_id}"'
+        return link[0]
+
+    context["body"] = BACK.sub(mended, context["body"])
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register the directive and the resolver."""
     app.add_directive("public", Public)
     app.connect("missing-reference", at_its_public_name)
+    app.connect("object-description-transform", in_few_words, priority=400)
+    app.connect("html-page-context", back_to_the_entry)
     app.connect("autodoc-process-docstring", before_napoleon, priority=400)
     app.connect("autodoc-process-docstring", after_napoleon, priority=600)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -5,6 +5,7 @@ Whatever Sphinx takes for mathematics, in a page, a docstring or the output of a
 cannot be typeset is a warning, and thus an error of the build.
 """
 
+import re
 from typing import Any
 
 from docutils import nodes
@@ -20,8 +21,13 @@ logger = logging.getLogger(__name__)
 _KEPT = "svgmath_formulas"
 
 
+def drawable(latex: str) -> str:
+    """What ziamath draws whole: it drops the name of an operator in the form that GitHub takes."""
+    return re.sub(r"\\mathop\{\\mathrm\{([^{}]*)\}\}", r"\\operatorname{\1}", latex)
+
+
 def _typeset(writer: Any, node: nodes.Element, *, display: bool) -> MathSvg | None:
-    latex = node.astext().strip()
+    latex = drawable(node.astext().strip())
     try:
         formula = typeset(latex, display=display)
     except UnsupportedError as error:

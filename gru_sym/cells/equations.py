@@ -52,7 +52,7 @@ class Cell:
         """Make a cell from a text of equations.
 
         Args:
-            text: the equations, one a line; see the language's description in the README.
+            text: the equations, one a line, in the language that ``docs/language.md`` describes.
             name: how the cell is called in titles and messages.
 
         Raises:
@@ -68,7 +68,15 @@ class Cell:
 
     @classmethod
     def of(cls, document: tree.Document, *, name: str = UNNAMED) -> "Cell":
-        """Make a cell from a parsed text."""
+        """Make a cell from a parsed text.
+
+        Args:
+            document: the equations and their header.
+            name: how the cell is called in titles and messages.
+
+        Raises:
+            TextError: one of its kinds: the text is not a cell.
+        """
         parts = elaborate(document)
         return cls(
             document, parts.program, parts.states, parts.inputs, parts.params, parts.extra, name
@@ -77,6 +85,9 @@ class Cell:
     @classmethod
     def load(cls, path: str | Path) -> "Cell":
         """Make a cell from a file of equations; it is called as the file.
+
+        Args:
+            path: the file, in UTF-8.
 
         Raises:
             DataError: the file cannot be read.

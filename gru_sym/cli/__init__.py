@@ -228,7 +228,8 @@ def _codegen(cell: str, backend: str, out: str | None, as_json: bool) -> None:
 @click.option(
     "--cotangent",
     metavar="G.npy",
-    help="The cotangent of the output at every step, (T, B, H).  [default: ones at the last]",
+    help="The cotangent of the output at every step, (T, B, H); of several outputs by name in an "
+    ".npz.  [default: that of the cell's loss, or ones at the last step]",
 )
 @click.option("-o", "--out", required=True, metavar="OUT.npz", help="The file to write.")
 @_json

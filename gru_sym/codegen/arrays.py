@@ -95,14 +95,17 @@ def check_forward(cell: Cell, params: Mapping[str, ArrayLike], xs: Named, h0: Na
 def check_upstream(trajectory: Trajectory, hs_bar: Named) -> dict[Var, Array]:
     """The cotangent that the loss gives each output of the cell at each step, (T, B, n).
 
+    Where nothing is given, the loss is the cell's one output beside its states, if it has one and
+    that is a number; else, if it has none, the sum of the entries of the last output state.
+
     Raises:
-        DataError: an array is unknown, of a wrong shape or type, or not finite.
+        DataError: an array is unknown, of a wrong shape or type, or not finite; or nothing is
+            given, and the cell has other outputs than a loss.
     """
     cell, T, B = trajectory.cell, trajectory.T, trajectory.B
     outputs = (*cell.states, *cell.extra)
     if hs_bar is None:
-        hs_bar = np.zeros(_seen(trajectory, cell.states[0]))
-        hs_bar[-1] = 1
+        hs_bar = _usual(trajectory)
     if not isinstance(hs_bar, Mapping):
         hs_bar = {str(cell.states[0].name): hs_bar}
     present = {name: array for name, array in hs_bar.items() if array is not None}
@@ -131,6 +134,28 @@ def check_upstream(trajectory: Trajectory, hs_bar: Named) -> dict[Var, Array]:
         target = up_of(var) if var in cell.states else cotangent_of(var)
         upstream[target] = np.broadcast_to(array, held).astype(trajectory.dtype)
     return upstream
+
+
+def _usual(trajectory: Trajectory) -> Named:
+    """The cotangents where nobody gives any: of the loss that the cell has, or of its last state.
+
+    Raises:
+        DataError: its further outputs are not one number, so that there is no telling.
+    """
+    cell = trajectory.cell
+    names = [str(v.name) for v in cell.extra]
+    if not names:
+        last = np.zeros(_seen(trajectory, cell.states[0]))
+        last[-1] = 1
+        return last
+    if len(names) == 1 and not cell.extra[0].shape:
+        return {names[0]: 1.0}
+    raise DataError(
+        f"the cell has the output{'s' * (len(names) > 1)} {', '.join(names)}, and nothing says "
+        "of which loss the gradients are to be",
+        mend=f"give hs_bar (--cotangent), {{{names[0]!r}: …}}: the cotangent of each output that "
+        "the loss depends on, or an array for the output state",
+    )
 
 
 def _seen(trajectory: Trajectory, var: Var) -> tuple[int, ...]:

@@ -93,15 +93,18 @@ class Compiled:
             trajectory: what :meth:`forward` gave.
             hs_bar: the cotangent of the output state at every step (T, B, H); or a mapping from
                 states (T, B, n) and further outputs, such as ``loss`` (T, B), to their cotangents,
-                where a number stands for all steps and what is absent is zero. None: ones at the
-                last step of the output state, zeros before.
+                where a number stands for all steps and what is absent is zero. None: the loss of
+                the cell, if its one output beside the states is a number at each step, summed over
+                steps and sequences, ``{"loss": 1.0}``; for a cell with no such output, ones at the
+                last step of the output state and zeros before.
 
         Returns:
             ``<name>_bar`` for each parameter (summed over steps and sequences), each input
             (T, B, I) and each initial state (B, H).
 
         Raises:
-            DataError: a cotangent is unknown, of a wrong shape or type, or not finite.
+            DataError: a cotangent is unknown, of a wrong shape or type, or not finite; or none is
+                given for a cell whose further outputs are not one number.
         """
         cell, row = self.cell, self._row
         upstream = check_upstream(trajectory, hs_bar)
@@ -130,12 +133,27 @@ class Compiled:
         h0: Named = None,
         hs_bar: Named = None,
     ) -> tuple[Trajectory, dict[str, Array]]:
-        """:meth:`forward`, then :meth:`backward`."""
+        """:meth:`forward`, then :meth:`backward`.
+
+        Args:
+            params: the array of each parameter.
+            xs: the input (T, B, I) or (T, I), or several by name.
+            h0: the initial state (B, H), or several by name; None for zeros.
+            hs_bar: the cotangent of the output state (T, B, H), or of several outputs by name.
+                None: the gradients are those of the cell's loss, where it has one; else of the sum
+                of the last output state's entries.
+
+        Raises:
+            DataError: as in these two.
+        """
         trajectory = self.forward(params, xs, h0)
         return trajectory, self.backward(trajectory, hs_bar)
 
     def jacobians(self, trajectory: Trajectory) -> Array:
         """∂next/∂state at each step, (T, B, S, S), with the states in the cell's order.
+
+        Args:
+            trajectory: what :meth:`forward` gave.
 
         Raises:
             UnsupportedError: the cell has too many paths.
@@ -153,6 +171,9 @@ class Compiled:
 
     def jacobian_paths(self, trajectory: Trajectory) -> dict[PathKey, Array]:
         """The Jacobian at each step, by path: (next state, state, path) → (T, B, n, m).
+
+        Args:
+            trajectory: what :meth:`forward` gave.
 
         Raises:
             UnsupportedError: the cell has too many paths.

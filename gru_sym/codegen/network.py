@@ -158,7 +158,18 @@ class CompiledNetwork:
     def gradients(
         self, params: Mapping[str, ArrayLike], xs: Named, h0: Named = None, hs_bar: Named = None
     ) -> tuple[NetworkTrajectory, dict[str, Array]]:
-        """:meth:`forward`, then :meth:`backward`."""
+        """:meth:`forward`, then :meth:`backward`.
+
+        Args:
+            params: the array of each parameter, all layers' in one mapping.
+            xs: the input (T, B, I) or (T, I).
+            h0: the initial states by name, or a number for all; None for zeros.
+            hs_bar: the cotangent of the output, or of states by name; None: ones at the last step
+                of the output.
+
+        Raises:
+            DataError: as in these two.
+        """
         trajectory = self.forward(params, xs, h0)
         return trajectory, self.backward(trajectory, hs_bar)
 

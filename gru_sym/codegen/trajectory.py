@@ -76,7 +76,11 @@ class Trajectory:
         }
 
     def read(self, var: Var) -> Array:
-        """A variable at each step, as a reader sees it."""
+        """A variable at each step, as a reader sees it.
+
+        Args:
+            var: a variable of the cell's program.
+        """
         array = self.stored[var.name]
         if var not in self.cell.varying:
             array = np.broadcast_to(array, (self.T, self.B, *array.shape))

@@ -40,7 +40,12 @@ class Form:
 
 
 def in_form(cell: Cell, form: str) -> Form:
-    """The cell in one of :data:`~gru_sym.latex.notation.FORMS`."""
+    """The cell in another form, where it has one.
+
+    Args:
+        cell: the cell.
+        form: one of :data:`~gru_sym.latex.notation.FORMS`.
+    """
     match form:
         case "keep":
             return _keeping(cell)

@@ -36,6 +36,7 @@ __all__ = ["FORMS", "GATE", "KEYS", "NOTATIONS", "Notation", "load_notation", "n
 
 GATE = "<gate>"
 FORMS = ("as written", "keep", "concat")
+"""What a notation may ask of the equations; see :class:`Notation`."""
 _CHOICES = {
     "cotangent": COTANGENTS,
     "product": ("odot", "circ"),
@@ -147,6 +148,7 @@ _PROFILES = (
 NOTATIONS: Mapping[str, Notation] = {
     each.name: replace(each, inherited=frozenset(dict(each.symbols))) for each in _PROFILES
 }
+"""The profiles, by name."""
 
 
 def notation_of(notation: str | Notation) -> Notation:
@@ -168,6 +170,10 @@ def notation_of(notation: str | Notation) -> Notation:
 
 def load_notation(path: str | Path) -> Notation:
     """A notation of your own, from a TOML file.
+
+    Args:
+        path: the file, whose keys are those of a :class:`Notation`, ``base`` (the profile that it
+            starts from) and the table ``symbols``.
 
     Raises:
         DataError: the file cannot be read, is not TOML, or says what a notation does not have.

@@ -52,6 +52,10 @@ _HEADINGS = {
 def latex_cell(cell: Cell, notation: str | Notation = "chung") -> str:
     """The equations of a cell as they were written, at step t.
 
+    Args:
+        cell: the cell.
+        notation: a notation, or the name of its profile.
+
     Raises:
         DataError: there is no such notation.
     """

@@ -1,7 +1,8 @@
 """A figure as SVG: one element, without scripts, references, identifiers or fonts of its own.
 
 Text and forward arrows have the colour of the text around the figure, so that it reads on light and
-dark ground. Heads of arrows are triangles and not markers: several figures can stand in one page.
+dark ground; a file of its own, which doesn't know its page, brings a light ground along. Heads of
+arrows are triangles and not markers: several figures can stand in one page.
 """
 
 import math
@@ -36,7 +37,7 @@ _THIN, _THICK = 0.5, 1.15
 _TIP = 4.4
 _TAG = re.compile(r"<svg\b[^>]*>")
 _SIDES = [re.compile(rf"""\s{side}=["']([0-9.]+)(?:px)?["']""") for side in ("width", "height")]
-_THEME = "<style>svg{color:#1f2328}@media (prefers-color-scheme:dark){svg{color:#e6edf3}}</style>"
+_INK, _GROUND, _CORNER = "#1f2328", "#ffffff", 8
 
 Typeset = Callable[[str], str]
 
@@ -49,21 +50,24 @@ def svg_of(drawing: Drawing, typeset: Typeset, title: str, *, alone: bool = Fals
         typeset: gives a formula in LaTeX as an ``<svg>`` element, in type of 16 pixels, with
             ``width`` and ``height`` in pixels.
         title: what a screen reader says; plain text.
-        alone: it is to be a file of its own, which takes its colours from the reader's preference
-            for light or dark instead of the page around it.
+        alone: it is to be a file of its own, which has dark letters on a light ground wherever it
+            is shown: a picture in a page cannot tell whether that page is dark.
     """
     writer = _Writer(drawing, typeset)
     body = [*writer.curves(), *writer.nodes(), *writer.footer()]
-    width, height = writer.size
+    width, height = (_n(side * _PX) for side in writer.size)
+    ink, ground = "", ""
+    if alone:
+        ink = f' color="{_INK}"'
+        ground = f'<rect width="{width}" height="{height}" rx="{_CORNER}" fill="{_GROUND}"/>'
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" role="img" '
-        f'viewBox="0 0 {_n(width * _PX)} {_n(height * _PX)}" width="{_n(width * _PX)}" '
-        f'height="{_n(height * _PX)}" style="max-width:100%;height:auto" fill="none" '
-        'stroke-linejoin="round" font-family="system-ui,sans-serif">'
+        f'viewBox="0 0 {width} {height}" width="{width}" height="{height}"{ink} '
+        'style="max-width:100%;height:auto" fill="none" stroke-linejoin="round" '
+        'font-family="system-ui,sans-serif">'
     )
-    description = f"<desc>{_clean(_described(drawing))}</desc>"
-    theme = _THEME if alone else ""
-    return "\n".join([head, f"<title>{_clean(title)}</title>{description}{theme}", *body, "</svg>"])
+    words = f"<title>{_clean(title)}</title><desc>{_clean(_described(drawing))}</desc>"
+    return "\n".join([head, f"{words}{ground}", *body, "</svg>"])
 
 
 def _described(drawing: Drawing) -> str:
@@ -160,7 +164,7 @@ class _Writer:
                     formula, wide = self._formula(label.block, words, ENTRY, room, start=True)
                     yield formula
                     words = (words[0] + wide + 2, words[1])
-                    text = f": {text}"
+                    text = text if not text or text.startswith("(") else f": {text}"
             yield _line(text, words, ENTRY)
         for line, y in zip(below.lines, below.baselines, strict=True):
             yield _line(line, (left * _PX, (top + y) * _PX), NOTE)

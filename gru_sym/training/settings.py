@@ -98,6 +98,9 @@ class Settings:
     def of(cls, given: Mapping[str, Any]) -> "Settings":
         """The settings that are given by name, and the usual ones for the rest.
 
+        Args:
+            given: name → value.
+
         Raises:
             DataError: there is no such setting, or it is not what it can be.
         """

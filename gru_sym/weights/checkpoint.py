@@ -80,6 +80,9 @@ class Checkpoint(ShownAsText):
         last: ``W_z_2``, ``W_z_rev_2``. The head adds ``W_y`` and ``b_y``, which a cell without a
         readout does not take: ``params(cell)`` leaves them out. ``W_*`` is (H, the layer's input),
         ``U_*`` (H, H), ``b_*`` (H,).
+
+        Args:
+            of: the cell, or the network, whose parameters are wanted; None for all.
         """
         flat: dict[str, Array] = {}
         for _, suffix, parameters in self._passes():

@@ -120,7 +120,11 @@ class TrainingRun(ShownAsText):
         )
 
     def params(self, of: "Cell | None" = None) -> dict[str, Array]:
-        """All parameters, under their names; with ``of``, those that this cell has."""
+        """All parameters, under their names.
+
+        Args:
+            of: the cell whose parameters are wanted; None for all.
+        """
         wanted = None if of is None else {str(var.name) for var in of.params}
         return {
             name: value
@@ -130,6 +134,9 @@ class TrainingRun(ShownAsText):
 
     def cell(self, loss: "Loss | None" = None) -> "Cell":
         """The cell; with a loss, the cell with its readout and this loss at each step.
+
+        Args:
+            loss: ``mse`` or ``cross_entropy``; None: without a readout.
 
         Raises:
             StructureError: there is no such loss.
