@@ -57,7 +57,7 @@ def test_why_in_rows() -> None:
     document_ = document(cells.rnn, "vjp", rows, "full")
     said = " ".join(section_of(document_, "The chain rule")[1])
     assert r"\mathrm{d}y = \mathrm{d}x\,J" in said
-    assert r"U_{h}^{\top} times that" in said
+    assert r"that times U_{h}^{\top}" in said
     assert "(U_{h})_{ji}" in said
     assert "(W_{h})_{ji} multiplies entry j of x_{t}" in " ".join(
         section_of(document_, "The gradients of the parameters")[1]
