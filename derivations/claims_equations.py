@@ -88,8 +88,8 @@ print(prove_equivalent(whole, leaky, "r = 0").require().claim)
 reset = Claim(
     "Where the reset gate is 0, the past is ignored (Cho et al. 2014).",
     (prove_equivalent(whole, layer, "r = 0"),),
-    f"At $r = 0$ the Jacobian is $\\mathrm{{diag}}({kept.factors[0].expr})$: the {kept.name} keeps "
-    "the past.",
+    f"At $r = 0$, with $z$ held, the Jacobian is $\\mathrm{{diag}}({kept.factors[0].expr})$: the "
+    f"{kept.name} keeps the past.",
     "the candidate alone is meant",
     (prove_equivalent(alone, layer, "r = 0"),),
 )

@@ -78,6 +78,8 @@ def _write(node: Node, style: Style) -> Part:
         elif isinstance(current, Binary) and current.op == "@":
             numbers = [flat[id(part)] for part in parts]
             done.append(_applied(current, taken, numbers))
+        elif isinstance(current, Call) and current.func == "outer":
+            done.append(_outer(taken, [flat[id(part)] for part in parts]))
         elif isinstance(current, Binary):
             beside = current.op == "*" and any(flat[id(p)] for p in parts)
             done.append(_binary(current, taken, "" if beside else style.product))
@@ -138,6 +140,17 @@ def _applied(node: Binary, parts: list[Part], numbers: list[bool]) -> Part:
     )
 
 
+def _outer(parts: list[Part], numbers: list[bool]) -> Part:
+    r"""A column times a row; a number for all entries of one of them is times \mathbf{1}."""
+    text, level = parts[0]
+    left = text if level >= _POWER or (numbers[0] and level >= _BESIDE) else parenthesised(text)
+    left += r"\,\mathbf{1}" * numbers[0]
+    right = rf"{_base(parts[1])}^{{\top}}"
+    if numbers[1]:
+        right = rf"\mathbf{{1}}^{{\top}}\,{_at_least(parts[1], _BESIDE)}"
+    return rf"{left}\,{right}", _BESIDE
+
+
 def _other(node: Node, parts: list[Part]) -> Part:
     match node:
         case Number(value=value):
@@ -161,7 +174,7 @@ def _other(node: Node, parts: list[Part]) -> Part:
 
 
 def _call(func: str, parts: list[Part]) -> Part:
-    text, level = parts[0]
+    text = parts[0][0]
     match func:
         case "sqrt":
             return rf"\sqrt{{{text}}}", _ATOM
@@ -169,9 +182,6 @@ def _call(func: str, parts: list[Part]) -> Part:
             return rf"\left|{text}\right|", _ATOM
         case "stacked":
             return "[" + r";\, ".join(part for part, _ in parts) + "]", _ATOM
-        case "outer":
-            left = text if level >= _POWER else parenthesised(text)
-            return rf"{left}\,{_base(parts[1])}^{{\top}}", _BESIDE
         case "sum_t":
             return rf"\sum_{{t=1}}^{{T}} {_at_least(parts[0], _APPLIED)}", _BIG
     word = "".join(c if c.isalnum() else r"\_" for c in func if c.isascii())

@@ -169,7 +169,7 @@ def delta_section(context: Context, pulled: Program) -> Section | None:
     opening = prose(
         f"What textbooks call δ {'are' if many else 'is'} the cotangent{'s' if many else ''} of "
         f"the {'arguments of activations' if many else 'argument of an activation'}, {{}}. All "
-        "other gradients follow from the lines here and from what is given.",
+        "other gradients follow from these, from what is given and from the lines above.",
         joined(Math(context.printer.style.name_of(str(v.name))) for v in deltas),
     )
     if max(width(row.right) for row in rows) > _MOST_LINES * WIDE:

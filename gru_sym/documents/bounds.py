@@ -286,6 +286,5 @@ def _meaning(context: Context, jacobian: Jacobian, twice: set[tuple[Var, Var]]) 
             )
         )
     if not kept:
-        names = joined(context.symbol(v) for v in context.cell.states)
-        text = "No path leads from {} to itself entry by entry: there is no skip path."
-        yield Paragraph(prose(text, names))
+        text = "Within one step no state reaches itself entry by entry: there is no skip path."
+        yield Paragraph((text,))

@@ -78,7 +78,8 @@ def _caption(drawing: Drawing) -> Spans:
             "from the next state back to the state"
         )
         colours = [label.colour for label in drawing.legend]
-        shown += ", one colour for each path." if len({*colours}) == len(colours) else "."
+        alone = len({*colours}) == len(colours) and not drawing.note
+        shown += ", one colour for each path." if alone else "."
     return (shown,)
 
 
@@ -163,7 +164,8 @@ def _inner_rows(context: Context, inner: Sequence[Var]) -> Iterator[tuple[Spans,
 
 def _role(context: Context, var: Var, role: str) -> str:
     expr = context.cell.program[str(var.name)].expr
-    return f"{role} gate" if type(expr).__name__ == "sigmoid" else role
+    named = role.endswith("gate") or type(expr).__name__ != "sigmoid"
+    return role if named else f"{role} gate"
 
 
 def _parameter_rows(context: Context) -> Iterator[tuple[Spans, ...]]:

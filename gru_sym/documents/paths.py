@@ -6,6 +6,7 @@ from fractions import Fraction
 from gru_sym.algebra import tree
 from gru_sym.algebra.expr import Var
 from gru_sym.algebra.expressions import Printer
+from gru_sym.algebra.rules import Elementwise
 from gru_sym.cells.build import ARGUMENT
 from gru_sym.derive.jacobian import Jacobian
 from gru_sym.derive.paths import Path, Term, terms_of
@@ -36,7 +37,7 @@ def jacobian_section(
     closes = False
     for key, paths in (*jacobian.bundles.items(), *jacobian.blocks.items()):
         rows = block_rows(key, paths, printer)
-        cited = _cited(context, (*paths, *nothing[key]), key[0])
+        cited = _cited(context, (*paths, *nothing[key]), key)
         reason = prose("Chain rule, by path, from {}.", cited) if cited else ("Chain rule.",)
         if not paths and not nothing[key]:
             reason = ("No equation leads from the one to the other.",)
@@ -48,7 +49,7 @@ def jacobian_section(
         sentences += [prose(text, _name(context, path)) for path in nothing[key]]
         if sentences:
             blocks.append(Items(tuple(sentences)))
-    kinds = {type(d.expr).__name__ for d in context.cell.program}
+    kinds = {type(c).__name__ for d in context.cell.program for c in d.expr.atoms(Elementwise)}
     limits = _LIMITS.get(frozenset(kinds & {"sigmoid", "tanh"}))
     if closes and limits:
         blocks.append(Paragraph((f"{limits} in the limit alone.",)))
@@ -68,14 +69,15 @@ _BUNDLES = (
 )
 
 
-def _cited(context: Context, paths: Sequence[Path], of: Var) -> Spans:
+def _cited(context: Context, paths: Sequence[Path], key: Key) -> Spans:
     """The local derivatives that the paths are made of, and the bundles."""
     bundles = {f.parts for path in paths for f in path.factors if f.kind == "bundle"}
-    names = {str(of.name), *(name for path in paths for name in path.through)}
+    names = {str(key[0].name), *(name for path in paths for name in path.through)}
     # A path is silent about the arguments of activations.
     names |= {f"{ARGUMENT}{name}" for name in names}
     within = {end for end, _ in bundles}
-    about = [("local", d.var) for d in context.cell.program if d.name in names]
+    moving = context.cell.program.depending_on([key[1]])
+    about = [("local", d.var) for d in context.cell.program if d.name in names and d.var in moving]
     keys: list[tuple[object, ...]] = [("block", bundle) for bundle in bundles]
     keys += [each for each in about if each[1] not in within]
     return refs(context.numbers[key] for key in keys if key in context.numbers)

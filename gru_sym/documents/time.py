@@ -2,15 +2,22 @@
 
 from gru_sym.algebra.lines import Row
 from gru_sym.algebra.program import Scan
-from gru_sym.algebra.symbols import partial
+from gru_sym.algebra.symbols import Naming, partial
+from gru_sym.cells.equations import Cell
 from gru_sym.derive.bptt import later_of, up_of
 from gru_sym.derive.describe import Derivation
 from gru_sym.derive.vjp import cotangent_of
 from gru_sym.documents.context import Context, joined, prose
-from gru_sym.latex.blocks import Block, Math, Paragraph, Section
+from gru_sym.latex.blocks import Block, Math, Paragraph, Section, Spans
 from gru_sym.latex.printer import gradient_names, printer_of
 
 __all__ = ["bptt_section"]
+
+
+def _outputs(cell: Cell, naming: Naming) -> Spans:
+    """What the loss sees of other outputs."""
+    bars = [Math(naming(str(cotangent_of(v).name))) for v in cell.extra]
+    return prose(" and of its output, {}", joined(bars)) if bars else ()
 
 
 def bptt_section(context: Context, derivation: Derivation) -> Section:
@@ -25,10 +32,11 @@ def bptt_section(context: Context, derivation: Derivation) -> Section:
     blocks: list[Block] = [
         Paragraph(
             prose(
-                "Over a sequence of any length $T$ two things come to step $t$ from outside: what "
-                "the loss sees of its state, {}, and what comes from the later steps, {}. After "
-                "the last step nothing comes:",
+                "Over a sequence of any length $T$ this comes to step $t$ from outside: what the "
+                "loss sees of its state, {}{}, and what comes from the later steps, {}. After the "
+                "last step nothing comes:",
                 ups,
+                _outputs(cell, naming),
                 laters,
             )
         ),

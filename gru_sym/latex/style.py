@@ -83,7 +83,9 @@ def _scalars(cell: Cell, result: Program | Scan | Jacobian | None) -> Iterable[s
         programs.append(result)
     elif isinstance(result, Scan):
         programs += [result.step, result.after]
-    return (str(v.name) for program in programs for v in program.variables if not v.shape)
+    variables = [v for program in programs for v in program.variables]
+    numbers = {str(v.name) for v in variables if not v.shape}
+    return numbers | {size for v in variables for dim in v.shape for size in dim}
 
 
 def symbols_of(cell: Cell, notation: Notation) -> dict[str, str]:
