@@ -238,7 +238,9 @@ class _Writer:
         elif formula.number is not None:
             number = rf"\tag{{{formula.number}}}"
         rows = _rows(formula.latex)
-        if len(rows) > _LONG_ROWS or sum(map(_lines, rows)) > _TALL:
+        # The page of a paper may be a third lower than that of a whole document.
+        page = 0.65 if self.label else 1.0
+        if len(rows) > _LONG_ROWS * page or sum(map(_lines, rows)) > _TALL * page:
             columns = max(row.count("&") for row in rows) // 2 + 1
             spaced = [re.sub(r"\s*&&\s*", r" &&\\qquad ", row) for row in rows]
             inside = (" \\\\\n" if star else " \\notag\\\\\n").join(spaced)
