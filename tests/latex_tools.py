@@ -73,8 +73,13 @@ def katex() -> Path:
 
 def katex_errors(formulas: list[str]) -> list[str]:
     """What KaTeX says of each formula that it does not render, in its strictest mode."""
+    return _errors(_KATEX, katex(), formulas)
+
+
+def _errors(script: str, folder: Path, formulas: list[str]) -> list[str]:
+    """What a script for Node, which finds its library in a folder, says of some formulas."""
     run = subprocess.run(
-        [node(), "-e", _KATEX, str(katex())],
+        [node(), "-e", script, str(folder)],
         input=json.dumps(formulas),
         capture_output=True,
         encoding="utf-8",
@@ -112,15 +117,7 @@ def mathjax_errors(formulas: list[str]) -> list[str]:
 
     A page's MathJax shows a command that it does not know in red; here it is an error.
     """
-    run = subprocess.run(
-        [node(), "-e", _MATHJAX, str(mathjax())],
-        input=json.dumps(formulas),
-        capture_output=True,
-        encoding="utf-8",
-        timeout=300,
-        check=True,
-    )
-    return [str(each) for each in json.loads(run.stdout)]
+    return _errors(_MATHJAX, mathjax(), formulas)
 
 
 _MATHJAX = """

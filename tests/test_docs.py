@@ -323,7 +323,8 @@ def test_the_tutorials_figure_is_what_it_draws(
     expected = curves(FIGURE.read_text(encoding="utf-8"))
     assert len(expected) == len(curves(drawn)) == 3
     for ours, theirs in zip(curves(drawn), expected, strict=True):
-        np.testing.assert_allclose(ours, theirs, atol=1.0)
+        # Of the drawing's extent: letters of another size move the frame a little.
+        assert np.abs(ours - theirs).max() <= 0.005 * np.ptp(theirs, axis=0).max()
 
 
 def test_the_example_is_what_is_written(request: pytest.FixtureRequest, tmp_path: Path) -> None:
