@@ -288,3 +288,9 @@ def test_refutation_raises_with_its_evidence() -> None:
 )
 def test_what_does_not_move_needs_no_line(text: str) -> None:
     prove_vjp(Cell.parse(text)).require()
+
+
+def test_a_norm_in_one_line() -> None:
+    """Its sum stands in many terms, and is evaluated once in each counterexample's trial."""
+    made = Cell.parse("h_next = (W @ x + U @ h) / sum((W @ x + U @ h)**2)")
+    assert prove_vjp(made).verdict == "proved"

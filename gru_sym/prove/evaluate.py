@@ -6,6 +6,7 @@ Arrays are NumPy arrays of objects, so that one evaluator serves both kinds of n
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from fractions import Fraction
 from typing import Any, Protocol
 
@@ -286,13 +287,14 @@ def evaluate_entries(
     """The array whose entries are given, for each combination of blocks, by a polynomial."""
     arrays = {str(v.name): (v.shape, array) for v, array in values.items()}
     out = np.empty(tuple(extent(dim, sizes) for dim in shape), dtype=object)
+    entries = _Entries(ring, arrays, sizes, field)
     for at, poly in polys.items():
         starts = [extent(dim[:block], sizes) for dim, (_, block) in zip(shape, at, strict=True)]
         lengths = [sizes[dim[block]] for dim, (_, block) in zip(shape, at, strict=True)]
         for place in np.ndindex(*lengths):
             free = {index: k for (index, _), k in zip(at, place, strict=True)}
             where = tuple(s + k for s, k in zip(starts, place, strict=True))
-            out[where] = _Entries(ring, arrays, sizes, field).value(poly, free)
+            out[where] = entries.value(poly, free)
     return out
 
 
@@ -304,6 +306,8 @@ class _Entries:
     arrays: Mapping[str, tuple[Shape, Array]]
     sizes: Mapping[str, int]
     field: Field
+    # The same sum stands in many terms: each is taken once at each place.
+    known: dict[tuple[int, tuple[int, ...]], Any] = dataclass_field(default_factory=dict)
 
     def value(self, poly: Poly, free: Mapping[int, int]) -> Any:
         total = self.field.number(Fraction(0))
@@ -318,12 +322,17 @@ class _Entries:
                 at = {**free, **dict(zip(bound, place, strict=True))}
                 term = self.field.number(Fraction(coefficient))
                 for b, i, e in monomial:
-                    entry = self._base(self.ring.bases[b], [at[k] for k in i])
+                    entry = self._entry(b, tuple(at[k] for k in i))
                     term = term * self.field.power(entry, Fraction(e))
                 total = total + term
         return total
 
-    def _base(self, base: Base, place: list[int]) -> Any:
+    def _entry(self, number: int, place: tuple[int, ...]) -> Any:
+        if (number, place) not in self.known:
+            self.known[number, place] = self._base(self.ring.bases[number], place)
+        return self.known[number, place]
+
+    def _base(self, base: Base, place: tuple[int, ...]) -> Any:
         if base.kind == "size":
             return self.field.number(Fraction(self.sizes[base.name]))
         if base.kind == "var":
