@@ -22,6 +22,9 @@ def _composed() -> dict[str, Cell]:
     return {
         "stack": stack(cell("lstm"), cell("gru")),
         "readout": readout(cell("gru"), "mse"),
+        "softmax": Cell.parse(
+            "p = softmax(A @ h + W @ x)\nh_next = 0.5 * h + p * tanh(U @ h) + logsumexp(h) / 9"
+        ),
         "two sizes": Cell.parse(
             "u_next = tanh(M @ u + N @ v + W @ x)\nv_next = 0.9 * v + tanh(P @ u + Q @ v)"
         ),

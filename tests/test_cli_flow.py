@@ -160,3 +160,13 @@ def test_bad_input(arguments: list[str], message: str) -> None:
     result = run(*arguments)
     assert result.exit_code == 2
     assert message in result.output
+
+
+@pytest.mark.parametrize("command", ["flow", "lyapunov"])
+def test_plots(command: str, tmp_path: Path) -> None:
+    given = written(tmp_path, "gru")
+    assert json_of(command, "gru", *given, "--plot", tmp_path / "f.svg")
+    assert (tmp_path / "f.svg").read_bytes().startswith(b"<?xml")
+    result = run(command, "gru", *given, "--plot", tmp_path / "f.gif")
+    assert result.exit_code == 2
+    assert ".svg, .pdf or .png" in result.output

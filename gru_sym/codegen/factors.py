@@ -124,9 +124,17 @@ def factor_code(cell: Cell, jacobian: Jacobian) -> FactorCode:
 
 
 def _factors(jacobian: Jacobian) -> Iterator[Factor]:
-    every = [*jacobian.blocks.values(), *jacobian.bundles.values()]
-    for path in (path for paths in every for path in paths):
-        yield from (factor for factor in path.factors if factor.kind in _MADE)
+    """Those of the paths between states, and of the bundles on them."""
+    waiting = [path for paths in jacobian.blocks.values() for path in paths]
+    opened = set()
+    for path in waiting:
+        for factor in path.factors:
+            if factor.kind in _MADE:
+                yield factor
+            elif factor.kind == "bundle" and factor.parts not in opened:
+                opened.add(factor.parts)
+                of, by = (part for part in factor.parts if isinstance(part, Var))
+                waiting += jacobian.bundles[of, by]
 
 
 def _stable(cell: Cell, lines: Iterable[Definition]) -> list[Definition]:
@@ -173,14 +181,31 @@ _LIBRARY = Library(
     axis="axis",
     keep="keepdims",
     concatenate="np.concatenate",
-    softmax="softmax",
-    logsumexp="logsumexp",
+    softmax="softmax_over",
+    logsumexp="logsumexp_over",
     summed=lambda u, v: tree.Name(f'np.einsum("tbi,tbj->ij", {u}, {v})'),
     filled=lambda shape, number, like: f"np.full({shape}, {number}, {like}.dtype)",
     parted=_parted,
 )
 
-_OURS = ("np", "math", "Array", "Callable", "Mapping", "Any", "TypeAlias", "NDArray", "factors")
+_OVER = {
+    "softmax_over": [
+        "def softmax_over(a: Array, axis: int) -> Array:",
+        '    """exp(a) / sum(exp(a)), after the largest entry was subtracted."""',
+        "    a = np.exp(a - a.max(axis=axis, keepdims=True))",
+        "    return a / a.sum(axis=axis, keepdims=True)",
+    ],
+    "logsumexp_over": [
+        "def logsumexp_over(a: Array, axis: int, keepdims: bool = False) -> Array:",
+        '    """log(sum(exp(a))), with the largest entry taken out of the sum."""',
+        "    top = a.max(axis=axis, keepdims=True)",
+        "    value = np.log(np.exp(a - top).sum(axis=axis, keepdims=True)) + top",
+        "    return value if keepdims else value.squeeze(axis=axis)",
+    ],
+}
+
+_WORDS = ("np", "math", "Array", "Callable", "Mapping", "Any", "TypeAlias", "NDArray", "factors")
+_OURS = (*_WORDS, *_OVER)
 
 
 def _module(
@@ -220,6 +245,9 @@ def _module(
         ),
     ]
     helpers = helper_lines(function)
+    text = "\n".join(function)
+    for called, source in _OVER.items():
+        helpers += [*source, "", ""] if f"{called}(" in text else []
     title = quotable(cell.title or f"The cell {cell.name}")
     head_lines = [f'"""{title}: the factors of its Jacobian.', "", *_quoted(cell), '"""', ""]
     return tidy([*head_lines, *import_lines([*helpers, *function]), "", "", *helpers, *function])

@@ -62,5 +62,6 @@ def read_given(path: str | Path | None, what: str) -> Any:
     if path is None:
         return None
     found = read(path, what)
-    whole = isinstance(found, np.ndarray) and found.ndim == 0 and found.dtype.kind in "iu"
-    return int(found) if whole else found  # type: ignore[call-overload]
+    if isinstance(found, np.ndarray) and found.ndim == 0 and found.dtype.kind in "iu":
+        return int(found)
+    return found

@@ -208,7 +208,8 @@ def _horizon(steps: Linearised, back: Adjoint, dtype: DTypeLike) -> Lag:
 def _floor(steps: Linearised, back: Adjoint, dtype: DTypeLike) -> Lag:
     """The first lag at which the largest entry is no normal number."""
     largest = np.abs(back.rows).max(axis=-1)
-    return _first(steps, np.frexp(largest)[1] + back.exponent - 1 < np.finfo(dtype).minexp)
+    power = np.frexp(largest)[1] + back.exponent - 1
+    return _first(steps, np.atleast_2d(power < np.finfo(dtype).minexp))
 
 
 def _first(steps: Linearised, gone: Array) -> Lag:

@@ -4,7 +4,7 @@ Nothing of size T·H² is made: a step is applied to vectors, from the left (the
 time) or from the right (the tangent, forward in time), at O(H²) for each vector and matrix.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -86,6 +86,15 @@ class Linearised:
     def left_rest(self, t: int, rows: Array) -> Array:
         """Rows times all families of step t but the skip, (R, B, S)."""
         return self._rest.total(t, rows)
+
+    def left_of(self, names: Collection[str]) -> Callable[[int, Array], Array]:
+        """A function like :meth:`left_total`, of some families alone.
+
+        Args:
+            names: the names of the families.
+        """
+        wanted = [k for k, name in enumerate(self.names) if name in names]
+        return self._products.left.only(wanted).total
 
     def right(self, t: int, rows: Array) -> Array:
         """The Jacobian of step t times tangents, by family: (R, B, S) → (F, R, B, S)."""
