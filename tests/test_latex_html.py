@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from gru_sym.latex.blocks import Document, Formula, Paragraph, Section
-from gru_sym.latex.html import html_of, plain, visible
+from gru_sym.latex.html import html_of, plain
+from gru_sym.latex.page import visible
 from tests.latex_tools import HOSTILE, SAMPLE, UNICODE, browse, chromium, ziamath
 
 VOID = {"meta", "img", "br", "hr", "link", "input"}

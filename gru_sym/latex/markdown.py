@@ -25,8 +25,9 @@ from gru_sym.latex.blocks import (
     Status,
     Table,
 )
-from gru_sym.latex.html import plain, visible
+from gru_sym.latex.html import plain
 from gru_sym.latex.mathsvg import MathSvg, glyph_defs, typeset
+from gru_sym.latex.page import visible
 from gru_sym.latex.svg import TYPE, svg_of
 
 __all__ = ["markdown_of"]
