@@ -36,7 +36,12 @@ _HOME = {
     "vjp": "derive.vjp",
     "write_document": "documents.write",
 }
-_MODULES = frozenset({"cells", "documents", "errors", "hand", "latex", "training", "weights"})
+_MODULES = frozenset(
+    {
+        *("cells", "diagnose", "documents", "errors", "flow", "hand", "latex", "learning"),
+        *("plots", "sweep", "training", "weights"),
+    }
+)
 
 __all__ = ["__version__", *_HOME]
 

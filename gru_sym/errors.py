@@ -16,6 +16,7 @@ __all__ = [
     "Place",
     "ShapeError",
     "StructureError",
+    "StudyError",
     "TextError",
     "UnsupportedError",
     "WeightsError",
@@ -105,6 +106,10 @@ class ShapeError(TextError):
 
 class StructureError(TextError):
     """The equations are well formed, but are not a cell (or not a derivation of this cell)."""
+
+
+class StudyError(TextError):
+    """A study's design is not what it can be: an unknown key, an empty axis, an absurd size."""
 
 
 class LimitError(TextError):

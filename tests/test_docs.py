@@ -86,7 +86,13 @@ def test_every_public_name_is_on_the_page(site: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("room", ["cells", "codegen", "errors", "latex", "training", "weights"])
+@pytest.mark.parametrize(
+    "room",
+    [
+        *("cells", "codegen", "diagnose", "errors", "flow", "latex", "learning", "plots"),
+        *("sweep", "training", "weights"),
+    ],
+)
 def test_every_name_of_a_module_has_an_entry(site: Path, room: str) -> None:
     known = entries(site)
     module = importlib.import_module(f"gru_sym.{room}")

@@ -10,10 +10,12 @@ import click
 from gru_sym import __version__
 from gru_sym.cli import output
 from gru_sym.cli.bench import bench_command
+from gru_sym.cli.diagnose import diagnose_command
 from gru_sym.cli.ending import Commands
 from gru_sym.cli.flow import flow_command, lyapunov_command
 from gru_sym.cli.latex import latex_command
 from gru_sym.cli.source import BACKENDS, check_apart, load_cell, once, read, reading
+from gru_sym.cli.sweep import results_command, sweep_command
 from gru_sym.cli.train import train_command
 from gru_sym.cli.verify import verify_command
 
@@ -284,8 +286,11 @@ def _demo(out: str, as_json: bool) -> int:
 
 
 main.add_command(bench_command)
+main.add_command(diagnose_command)
 main.add_command(flow_command)
 main.add_command(latex_command)
 main.add_command(lyapunov_command)
+main.add_command(results_command)
+main.add_command(sweep_command)
 main.add_command(train_command)
 main.add_command(verify_command)

@@ -95,6 +95,11 @@ def flow_command(
         read_given(cotangent, "cotangent"),
         certify=certify,
     )
+    if plot is not None:
+        from gru_sym.plots import flow_figure, save
+
+        save(flow_figure(result), plot)
+        click.echo(f"wrote {plot}", err=True)
     if as_json:
         output.print_json(result.to_json())
     else:
@@ -171,6 +176,11 @@ def lyapunov_command(
             count=count,
             progress=progress,
         )
+    if plot is not None:
+        from gru_sym.plots import lyapunov_figure, save
+
+        save(lyapunov_figure(result), plot)
+        click.echo(f"wrote {plot}", err=True)
     if as_json:
         output.print_json(result.to_json())
     else:
@@ -242,7 +252,7 @@ def _print_lyapunov(result: "Lyapunov") -> None:
     if len(rows) > _LONGEST:
         half = _LONGEST // 2
         rows = [*rows[:half], ["…", "", ""], *rows[-half:]]
-    output.print_table([" ", " exponent", " standard error"], rows)
+    output.print_table(["", " exponent", " standard error"], rows)
     click.echo(f"\nnats per step, over {result.steps} steps after {result.burn}")
     click.echo(f"sum {_nats(result.sum)}; entropy {_nats(result.entropy)}; ", nl=False)
     click.echo(f"Kaplan–Yorke dimension {result.dimension:.4g}")
