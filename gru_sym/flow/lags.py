@@ -202,7 +202,7 @@ def _horizon(steps: Linearised, back: Adjoint, dtype: DTypeLike) -> Lag:
     """The first lag at which all entries round to 0."""
     with np.errstate(under="ignore"):
         read = np.ldexp(back.rows, back.exponent[..., None]).astype(dtype)
-    return _first(steps, ~read.any(axis=-1))
+    return _first(steps, (read == 0).all(axis=-1, keepdims=True)[..., 0])
 
 
 def _floor(steps: Linearised, back: Adjoint, dtype: DTypeLike) -> Lag:
