@@ -38,8 +38,8 @@ _HOME = {
 }
 _MODULES = frozenset(
     {
-        *("cells", "diagnose", "documents", "errors", "flow", "hand", "latex", "learning"),
-        *("plots", "sweep", "training", "weights"),
+        *("cells", "diagnose", "documents", "errors", "experiments", "flow", "hand", "latex"),
+        *("learning", "plots", "sweep", "training", "weights"),
     }
 )
 

@@ -89,8 +89,8 @@ def test_every_public_name_is_on_the_page(site: Path) -> None:
 @pytest.mark.parametrize(
     "room",
     [
-        *("cells", "codegen", "diagnose", "errors", "flow", "latex", "learning", "plots"),
-        *("sweep", "training", "weights"),
+        *("cells", "codegen", "diagnose", "errors", "experiments", "flow", "latex", "learning"),
+        *("plots", "sweep", "training", "weights"),
     ],
 )
 def test_every_name_of_a_module_has_an_entry(site: Path, room: str) -> None:

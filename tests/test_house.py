@@ -19,8 +19,8 @@ LONGEST = 400
 
 # Data, in the form of classes without behaviour: the parser's tests exercise it.
 WITHOUT_TESTS_OF_THEIR_OWN = {"gru_sym/cells/ast.py"}
-# Small rooms of one subject, tested as one: tests/test_<room>.py.
-TESTED_AS_A_ROOM = {"hand", "weights"}
+# Rooms of one subject, tested as one: tests/test_<room>.py.
+TESTED_AS_A_ROOM = {"experiments", "hand", "weights"}
 # Runs the source that we generated ourselves, registered with linecache.
 MAY_EXECUTE = {"gru_sym/codegen/compile.py"}
 # Another program's kinds of network, and the implementations of single cells, have names.

@@ -12,6 +12,7 @@ from gru_sym.cli import output
 from gru_sym.cli.bench import bench_command
 from gru_sym.cli.diagnose import diagnose_command
 from gru_sym.cli.ending import Commands
+from gru_sym.cli.experiment import experiment_command
 from gru_sym.cli.flow import flow_command, lyapunov_command
 from gru_sym.cli.latex import latex_command
 from gru_sym.cli.source import BACKENDS, check_apart, load_cell, once, read, reading
@@ -287,6 +288,7 @@ def _demo(out: str, as_json: bool) -> int:
 
 main.add_command(bench_command)
 main.add_command(diagnose_command)
+main.add_command(experiment_command)
 main.add_command(flow_command)
 main.add_command(latex_command)
 main.add_command(lyapunov_command)

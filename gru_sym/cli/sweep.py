@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gru_sym.sweep import Results, Summary
     from gru_sym.sweep.store import Counts, Failure
 
-__all__ = ["results_command", "sweep_command"]
+__all__ = ["progress_bar", "results_command", "sweep_command"]
 
 TRIALS_FAILED = 1
 
@@ -89,7 +89,7 @@ def sweep_command(
 
     with reading(study):
         design = Study.load(study)
-    with _resumable(store), _progress() as progress:
+    with _resumable(store), progress_bar() as progress:
         found = sweep(
             design,
             store,
@@ -131,8 +131,19 @@ def sweep_command(
     metavar="FILE",
     help="The file to write; - is standard output, for csv.  [default: STORE with another ending]",
 )
+@click.option(
+    "--plot", metavar="FILE", help="Draw the first quantity, a line a cell: .svg, .pdf or .png."
+)
+@click.option("--quantity", metavar="NAME", help="What --plot draws.  [default: the first]")
 @_json
-def results_command(store: str, form: str | None, out: str | None, as_json: bool) -> None:
+def results_command(
+    store: str,
+    form: str | None,
+    out: str | None,
+    plot: str | None,
+    quantity: str | None,
+    as_json: bool,
+) -> None:
     """Show, or write to a file, what a sweep has found so far.
 
     STORE is what `gru-sym sweep` writes, and may do so at the moment. A table has a line for each
@@ -146,6 +157,14 @@ def results_command(store: str, form: str | None, out: str | None, as_json: bool
 
     results = Results.load(store)
     written = _export(results, store, form, out) if form is not None else None
+    if quantity is not None and plot is None:
+        raise click.UsageError("--quantity says what --plot draws")
+    if plot is not None:
+        from gru_sym.plots import save
+        from gru_sym.sweep.drawing import overview
+
+        save(overview(results, quantity), plot)
+        click.echo(f"wrote {plot}", err=True)
     if out == "-":
         return
     if as_json:
@@ -175,7 +194,7 @@ def _resumable(store: str) -> Iterator[None]:
 
 
 @contextmanager
-def _progress() -> Iterator["Callable[[Counts], None] | None"]:
+def progress_bar() -> Iterator["Callable[[Counts], None] | None"]:
     """A bar on standard error that is gone when all is done; on a terminal alone."""
     from rich.console import Console
 

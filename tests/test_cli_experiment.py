@@ -1,0 +1,47 @@
+"""`gru-sym experiment`, by its contract."""
+
+import json
+from pathlib import Path
+
+from click.testing import CliRunner
+
+from gru_sym.cli import main
+from gru_sym.experiments import EXPERIMENTS
+from tests.test_experiments import small
+
+
+def run(*arguments: str | Path) -> tuple[int, str]:
+    result = CliRunner().invoke(main, ["experiment", *map(str, arguments)])
+    assert "Traceback" not in result.output
+    return result.exit_code, result.output
+
+
+def test_command(tmp_path: Path) -> None:
+    study = small("cut", tmp_path)
+    status, text = run("cut", "-o", tmp_path / "out", "--study", study, "--jobs", "1")
+    assert status == 0
+    assert "gru with the paths `skip only`" in text
+    assert f"wrote {tmp_path / 'out' / 'cut.csv'}" in text
+    result = CliRunner().invoke(
+        main, ["experiment", "cut", "-o", str(tmp_path / "out"), "--study", str(study), "--json"]
+    )
+    document = json.loads(result.stdout)
+    assert document["sweep"]["ran"] == 0
+    assert document["sentences"]
+
+
+def test_command_lists_and_prints() -> None:
+    status, text = run()
+    assert status == 0
+    assert all(name in text for name in EXPERIMENTS)
+    assert json.loads(run("--json")[1])[0]["name"] == "initialisation"
+    assert run("phase", "--print-study") == (0, EXPERIMENTS["phase"].study)
+
+
+def test_bad_command_lines(tmp_path: Path) -> None:
+    status, text = run("nothing", "-o", tmp_path)
+    assert status == 2
+    assert "no experiment nothing" in text
+    status, text = run("cut", "--jobs", "2", "--cluster", "tcp://x")
+    assert status == 2
+    assert "exclude each other" in text
