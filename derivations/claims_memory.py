@@ -1,7 +1,7 @@
 # %% [markdown]
 # # What people say about the GRU: its memory
 #
-# **Claim.** Of three sentences two are false in general, and proved under a condition; one is open.
+# **Claim.** Two sentences are false in general, and proved under a condition.
 #
 # **Assumed.** The GRU that resets before the product; real arrays. A sentence is refuted by an
 # exact counterexample alone. A condition is enough for it; it need not be the only one.
@@ -120,21 +120,9 @@ vanish = Claim(
     (skip_alone, skip == ["1 - z"], step),
 )
 
-# %% [markdown]
-# ## Short and long dependencies, and the verdicts
-#
-# The third sentence is about trained networks, and nothing here has looked at one.
-
 # %%
-trained = Claim(
-    "Units with short dependencies have active reset gates, those with long ones active update "
-    "gates (Cho et al. 2014).",
-    (),
-    "Not measured yet. (The update gate of Cho et al. keeps: here, $1 - z$ is meant.)",
-)
-claims = (one_gate, vanish, trained)
-verdicts = [claim.verdict.split(";")[0] for claim in claims]
-assert verdicts == ["false in general", "false in general", "open"]
+claims = (one_gate, vanish)
+assert [claim.verdict.split(";")[0] for claim in claims] == ["false in general"] * 2
 
 # %% [markdown]
 # ## For the gallery
@@ -143,7 +131,7 @@ assert verdicts == ["false in general", "false in general", "open"]
 Part(
     "claims_memory",
     "What people say about the GRU: its memory",
-    claim="Of three sentences two are false in general, and proved under a condition; one is open.",
+    claim="Two sentences are false in general, and proved under a condition.",
     source="Cho et al. 2014; Chung et al. 2014; Greff et al. 2017; tutorials",
     items=tuple(claim.item for claim in claims),
 ).write()

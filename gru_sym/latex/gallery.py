@@ -144,11 +144,15 @@ class Claim:
         condition: which is enough for it: "H and I are the same", what follows "proved under the
             condition that".
         under: what the sentence comes to under that condition.
+        measured: of a sentence about what networks do, whether it was found where they were
+            measured, as ``evidence`` tells; a measurement proves nothing, and refutes no tendency.
 
     >>> Claim("A sum of gates is 1.", (False,), "In an LSTM i + f is not.").verdict
     'false'
     >>> Claim("Some units forget.", (), "Not measured yet.").verdict
     'open'
+    >>> Claim("Some units forget.", (), "In 3 of 4 networks.", measured=True).verdict
+    'found where it was measured'
     """
 
     sentence: str
@@ -156,10 +160,13 @@ class Claim:
     evidence: str
     condition: str = ""
     under: tuple["Judged | bool | None", ...] = ()
+    measured: bool | None = None
 
     @property
     def verdict(self) -> str:
         """``proved``, ``false``, ``open``, or ``false in general; proved under the condition …``.
+
+        Of a sentence that was measured alone, ``found where it was measured``, or ``not found …``.
 
         The condition is enough; it need not be necessary. What is neither proved nor refuted is
         open, and so is a sentence with nothing behind it.
@@ -167,6 +174,8 @@ class Claim:
         found = _verdicts(self.said)
         if found == {"proved"}:
             return "proved"
+        if "refuted" not in found and self.measured is not None:
+            return f"{'' if self.measured else 'not '}found where it was measured"
         if "refuted" not in found:
             return "open"
         if self.condition and _verdicts(self.under) == {"proved"}:
