@@ -93,6 +93,7 @@ numpydoc_validation_exclude = {r"\.[A-Z]+$", r"\.Loss$"}
 # The site is built without a network, so that nothing outside of it can be linked to.
 nitpick_ignore_regex = [
     ("py:.*", r"(numpy|np|sympy|sp|collections|contextlib|types|typing|pathlib|os|fractions)\..*"),
+    ("py:.*", r"(matplotlib|xarray)\..*"),
 ]
 
 html_theme = "furo"

@@ -230,3 +230,12 @@ def test_a_matrix_holds_parameters_alone() -> None:
         Cell.parse("h_next = (sum(h) * U) @ h + x")
     (path,) = jacobian(Cell.parse("# params: w()\nh_next = (w * U + V.T) @ h + x")).paths
     assert [f.kind for f in path.factors] == ["matrix"]
+
+
+def test_a_next_state_that_does_not_move_and_is_used() -> None:
+    """The slope of step is 0 almost everywhere: there is no way by c_next, and no error."""
+    text = "c_next = sigmoid(step(c))\nh_next = tanh(U @ h + V @ c_next)"
+    found = jacobian(Cell.parse(text))
+    assert found["c_next", "c"] == ()
+    assert found["h_next", "c"] == ()
+    assert len(found["h_next", "h"]) == 1

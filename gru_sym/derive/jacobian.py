@@ -108,9 +108,10 @@ class Routes:
         self.dots = {tangent_of(v): v for v in program.variables}
         self.found: dict[Var, list[Route]] = {start: [((), ())]}
         for line in tangent_lines(program, [start]):
-            if line.expr == 0:
-                continue
             target = self.dots[line.var]
+            if line.expr == 0:  # of an output; what uses it has no way by it
+                self.found[target] = []
+                continue
             routes: list[Route] = []
             terms = linear_terms(line.expr, target.shape, self.dots)
             if together.get(target) in self.found:

@@ -84,9 +84,9 @@ def adjoint(steps: Linearised, cotangent: Named | ArrayLike = None) -> Adjoint:
     """Backprop from the last state to every earlier one: O(T·H²) time, O(T·H) memory.
 
     Args:
-        steps: what :func:`~gru_sym.flow.linearised.linearised` gave.
+        steps: what :func:`~gru_sym.flow.linearised` gave.
         cotangent: that of the state after the last step, as
-            :meth:`~gru_sym.flow.linearised.Linearised.cotangent` takes it.
+            :meth:`~gru_sym.flow.Linearised.cotangent` takes it.
 
     Raises:
         DataError: the cotangent is not of this cell's state.

@@ -60,7 +60,7 @@ class Lyapunov:
 
     @property
     def sum(self) -> float:
-        """The sum of all exponents: the mean of log |det J|, where all were computed."""
+        """The sum of all exponents: the mean of log abs(det J), where all were computed."""
         return float(self.exponents.sum())
 
     @property

@@ -22,7 +22,7 @@ class TimeScales:
     With a batch the arrays have an axis B before that of the units.
 
     Attributes:
-        log_keep: state → log |s_t| at each step, (T, n), in nats; -inf where all is forgotten.
+        log_keep: state → log abs(s_t) at each step, (T, n), in nats; -inf where all is forgotten.
         forgetting: state → τ in steps, (n,): inf where nothing is forgotten on average, 0 where
             all is forgotten in one step.
     """
