@@ -23,12 +23,13 @@ from gru_sym.codegen.backends.cached import imported, shown
 from gru_sym.codegen.backends.table import Backend, backend_of, module_source, require
 from gru_sym.codegen.functions import Array
 from gru_sym.codegen.jacobian import jacobian_source
+from gru_sym.codegen.jacobian_dense import dense_jacobian_source
 from gru_sym.codegen.trajectory import Trajectory
 from gru_sym.derive.bptt import up_of
 from gru_sym.derive.vjp import cotangent_of
 from gru_sym.errors import DataError, UnsupportedError
 
-__all__ = ["Compiled", "PathKey", "compile"]
+__all__ = ["Compiled", "PathKey", "compile", "loaded"]
 
 PathKey: TypeAlias = tuple[str, str, str]
 """Next state, state, the path's name: ``("h_next", "h", "update")``."""
@@ -149,25 +150,50 @@ class Compiled:
         trajectory = self.forward(params, xs, h0)
         return trajectory, self.backward(trajectory, hs_bar)
 
-    def jacobians(self, trajectory: Trajectory) -> Array:
+    def jacobians(
+        self,
+        trajectory: Trajectory,
+        start: int = 0,
+        stop: int | None = None,
+        *,
+        out: Array | None = None,
+    ) -> Array:
         """∂next/∂state at each step, (T, B, S, S), with the states in the cell's order.
 
         Args:
             trajectory: what :meth:`forward` gave.
+            start: the first step, as in a slice; only what lies in between is computed.
+            stop: the step after the last one; None for the end.
+            out: an array to write to, of the result's shape and type, its entries in one piece.
+
+        Returns:
+            ``out``, or a new array: (stop - start, B, S, S), without B where there is no batch.
 
         Raises:
-            UnsupportedError: the cell has too many paths.
+            DataError: ``out`` is no such array.
+            UnsupportedError: the trajectory is of a backend with numbers of its own.
         """
-        sizes = [trajectory.stored[s.name].shape[-1] for s in self.cell.states]
-        ends = np.cumsum(sizes)
-        whole = np.zeros((trajectory.T, trajectory.B, ends[-1], ends[-1]), trajectory.dtype)
-        starts = dict(zip((s.name for s in self.cell.states), ends - sizes, strict=True))
-        rows = dict(zip((v.name for v in self.cell.nexts), starts.values(), strict=True))
-        for (after, state, _), path in self._paths(trajectory).items():
-            n, m = path.shape[-2:]
-            i, j = rows[after], starts[state]
-            whole[..., i : i + n, j : j + m] += path
-        return whole if trajectory.batched else whole[:, 0]
+        self._check_arrays(trajectory)
+        steps = range(trajectory.T)[start:stop]
+        size = sum(trajectory.stored[s.name].shape[-1] for s in self.cell.states)
+        shape = (len(steps), trajectory.B, size, size)
+        seen = shape if trajectory.batched else (len(steps), size, size)
+        if out is None:
+            out = np.empty(seen, trajectory.dtype)
+        elif out.shape != seen or out.dtype != trajectory.dtype or not out.flags.c_contiguous:
+            raise DataError(
+                f"`out` is {out.shape} of {out.dtype}; the Jacobians are {seen} of "
+                f"{trajectory.dtype}, all entries in one piece",
+                mend=f"give np.empty({seen}, {str(trajectory.dtype)!r}), or leave it out",
+            )
+        varying = {v.name for v in self.cell.varying}
+        part = slice(steps.start, steps.stop)
+        values = {
+            name: array[part] if name in varying else array
+            for name, array in trajectory.stored.items()
+        }
+        self._dense_functions["jacobians"](values, out.reshape(shape))
+        return out
 
     def jacobian_paths(self, trajectory: Trajectory) -> dict[PathKey, Array]:
         """The Jacobian at each step, by path: (next state, state, path) → (T, B, n, m).
@@ -187,14 +213,26 @@ class Compiled:
         return jacobian_source(self.cell)
 
     @cached_property
-    def _jacobian_functions(self) -> Mapping[str, Any]:
-        return _run(self.jacobian_source, f"{self.cell.name} jacobian")
+    def dense_jacobian_source(self) -> str:
+        """The generated NumPy module with the function ``jacobians``, all paths in one."""
+        return dense_jacobian_source(self.cell)
 
-    def _paths(self, trajectory: Trajectory) -> dict[PathKey, Array]:
+    @cached_property
+    def _jacobian_functions(self) -> Mapping[str, Any]:
+        return loaded(self.jacobian_source, f"{self.cell.name} jacobian")
+
+    @cached_property
+    def _dense_functions(self) -> Mapping[str, Any]:
+        return loaded(self.dense_jacobian_source, f"{self.cell.name} jacobians")
+
+    def _check_arrays(self, trajectory: Trajectory) -> None:
         if trajectory.dtype.kind not in "fc":
             raise UnsupportedError(
                 f"Jacobians of numbers of the backend {self.backend}", mend="use the backend numpy"
             )
+
+    def _paths(self, trajectory: Trajectory) -> dict[PathKey, Array]:
+        self._check_arrays(trajectory)
         function = self._jacobian_functions["jacobian_paths"]
         return function(
             trajectory.stored, trajectory.T, trajectory.B, trajectory.sizes, trajectory.dtype
@@ -218,12 +256,17 @@ def compile(cell: Cell, backend: str = "numpy") -> Compiled:
     row = backend_of(backend)
     require(row)
     source, title = module_source(cell, backend), f"{cell.name} {backend}"
-    functions = vars(imported(source, title)) if row.on_disk else _run(source, title)
+    functions = vars(imported(source, title)) if row.on_disk else loaded(source, title)
     return Compiled(cell, backend, source, MappingProxyType(functions))
 
 
-def _run(source: str, title: str) -> Mapping[str, Any]:
-    """Execute a generated module; tracebacks and ``inspect.getsource`` find its text."""
+def loaded(source: str, title: str) -> Mapping[str, Any]:
+    """Execute a generated module; tracebacks and ``inspect.getsource`` find its text.
+
+    Args:
+        source: the module, which we have written.
+        title: what it is called.
+    """
     filename = shown(source, title)
     name = f"gru_sym.generated.{Path(filename).stem.strip('<>')}"
     if name in sys.modules:  # the name is made from the text

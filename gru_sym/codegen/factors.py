@@ -4,26 +4,24 @@ What is O(T·H) is computed ahead, in forms that keep their accuracy where gates
 products with matrices are left to whoever needs them, of vectors or of whole Jacobians.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
-from gru_sym.algebra import tree
-from gru_sym.algebra.expr import Dim, Expr, Var, shape_of, variables_of
+from gru_sym.algebra.expr import Expr, Var, shape_of, variables_of
 from gru_sym.algebra.present import Presenter
-from gru_sym.algebra.program import Definition, Program, Scan
+from gru_sym.algebra.program import Definition
 from gru_sym.cells.equations import Cell
 from gru_sym.codegen import functions
-from gru_sym.codegen.backends.expressions import Expressions, Library
+from gru_sym.codegen.backends.expressions import Expressions
 from gru_sym.codegen.backends.layout import indented, tidy
 from gru_sym.codegen.backends.naming import Namer, quotable, size_lines
 from gru_sym.codegen.backends.numpy import helper_lines, import_lines
 from gru_sym.codegen.backends.statements import dictionary
-from gru_sym.codegen.compile import _run as loaded
+from gru_sym.codegen.compile import loaded
 from gru_sym.codegen.functions import Array
-from gru_sym.codegen.passes.name import name as named
+from gru_sym.codegen.jacobian_values import LIBRARY, OVER, stable
 from gru_sym.codegen.passes.parts import Names, needed
-from gru_sym.codegen.passes.stabilise import stable_gates, stable_slopes
 from gru_sym.codegen.trajectory import Trajectory
 from gru_sym.derive.bundles import bundled
 from gru_sym.derive.families import Family, families
@@ -108,7 +106,7 @@ def factor_code(cell: Cell, jacobian: Jacobian) -> FactorCode:
     program = cell.program
     names = Names(str(v.name) for v in program.variables)
     targets = {e: Var(names.fresh(f"factor_{k}"), shape_of(e)) for k, e in enumerate(exprs, 1)}
-    lines = _stable(cell, [Definition(var, e) for e, var in targets.items()])
+    lines = stable(cell, [Definition(var, e) for e, var in targets.items()])
     own = set(program.variables)  # what the trajectory holds
     lines = needed((d for d in lines if d.var not in own), targets.values())
     varying = set(cell.varying)
@@ -137,75 +135,11 @@ def _factors(jacobian: Jacobian) -> Iterator[Factor]:
                 waiting += jacobian.bundles[of, by]
 
 
-def _stable(cell: Cell, lines: Iterable[Definition]) -> list[Definition]:
-    """The cell's program and these lines, ``1 - z`` from the argument of z and the like."""
-    lines = tuple(lines)
-    own = cell.program
-    outputs = (*own.variables, *(d.var for d in lines))
-    outputs = tuple(v for v in outputs if v not in own.inputs)
-    program = named(stable_gates(named(Program(own.inputs, (*own.definitions, *lines), outputs))))
-    varying = program.depending_on((*cell.inputs, *cell.states))
-    empty = Program((), (), ())
-    scan = Scan(empty, program, (), empty, False, varying, own)
-    nothing = replace(scan, step=empty)
-    return list(stable_slopes(scan, nothing)[0].step)
-
-
 # -- the module ------------------------------------------------------------------------------------
 
 
-def _parted(array: str, blocks: Sequence[Dim], size: Callable[[Dim], str], axis: str) -> str:
-    ends: list[str] = []
-    for k in range(1, len(blocks)):
-        ends.append(" + ".join(size(dim) for dim in blocks[:k]))
-    last = f", axis={axis}" if axis else ""
-    return f"np.split({array}, ({', '.join(ends)}{',' if len(ends) == 1 else ''}){last})"
-
-
-_LIBRARY = Library(
-    name="np",
-    functions={
-        "abs": "np.abs",
-        "cos": "np.cos",
-        "exp": "np.exp",
-        "log": "np.log",
-        "relu": "relu",
-        "sigmoid": "sigmoid",
-        "sin": "np.sin",
-        "softplus": "softplus",
-        "sqrt": "np.sqrt",
-        "step": "step",
-        "tanh": "np.tanh",
-        "tanh_slope": "tanh_slope",
-    },
-    axis="axis",
-    keep="keepdims",
-    concatenate="np.concatenate",
-    softmax="softmax_over",
-    logsumexp="logsumexp_over",
-    summed=lambda u, v: tree.Name(f'np.einsum("tbi,tbj->ij", {u}, {v})'),
-    filled=lambda shape, number, like: f"np.full({shape}, {number}, {like}.dtype)",
-    parted=_parted,
-)
-
-_OVER = {
-    "softmax_over": [
-        "def softmax_over(a: Array, axis: int) -> Array:",
-        '    """exp(a) / sum(exp(a)), after the largest entry was subtracted."""',
-        "    a = np.exp(a - a.max(axis=axis, keepdims=True))",
-        "    return a / a.sum(axis=axis, keepdims=True)",
-    ],
-    "logsumexp_over": [
-        "def logsumexp_over(a: Array, axis: int, keepdims: bool = False) -> Array:",
-        '    """log(sum(exp(a))), with the largest entry taken out of the sum."""',
-        "    top = a.max(axis=axis, keepdims=True)",
-        "    value = np.log(np.exp(a - top).sum(axis=axis, keepdims=True)) + top",
-        "    return value if keepdims else value.squeeze(axis=axis)",
-    ],
-}
-
 _WORDS = ("np", "math", "Array", "Callable", "Mapping", "Any", "TypeAlias", "NDArray", "factors")
-_OURS = (*_WORDS, *_OVER)
+_OURS = (*_WORDS, *OVER)
 
 
 def _module(
@@ -220,7 +154,7 @@ def _module(
 
     read = [v for v in program.variables if v in variables_of(d.expr for d in lines)]
     state = f'trajectory["{cell.states[0].name}"]'
-    words = Expressions(_LIBRARY, Presenter.of(program), namer, name, varying, ("T", "B"), state, 1)
+    words = Expressions(LIBRARY, Presenter.of(program), namer, name, varying, ("T", "B"), state, 1)
     body = words.lines(lines)
     params = set(cell.params)
     known = [(name(v), v.shape, 2 if v in varying else 0) for v in read]
@@ -246,7 +180,7 @@ def _module(
     ]
     helpers = helper_lines(function)
     text = "\n".join(function)
-    for called, source in _OVER.items():
+    for called, source in OVER.items():
         helpers += [*source, "", ""] if f"{called}(" in text else []
     title = quotable(cell.title or f"The cell {cell.name}")
     head_lines = [f'"""{title}: the factors of its Jacobian.', "", *_quoted(cell), '"""', ""]
