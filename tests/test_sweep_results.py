@@ -114,10 +114,11 @@ def test_units_and_provenance(xarray: ModuleType, curves: Results) -> None:
 def test_a_table(curves: Results) -> None:
     rows = curves.to_table()
     assert all(tuple(row) == curves.columns for row in rows)
-    assert curves.columns[:8] == (
-        "cell", "size", "T", "initialisation", "gain", "bias", "seed", "measurement"
+    assert curves.columns[:10] == (
+        "cell", "size", "T", "initialisation", "gain", "bias", "task", "paths", "seed",
+        "measurement",
     )  # fmt: skip
-    assert curves.columns[8:] == ("quantity", "units", "lag", "part", "value", "error")
+    assert curves.columns[10:] == ("quantity", "units", "lag", "part", "value", "error")
     (row,) = rows_of(curves, size=3, T=6, quantity="parts", part=1, lag=3)
     assert (row["value"], row["units"], row["seed"], row["error"]) == (6.4, "1", 5, None)
     (row,) = rows_of(curves, size=3, T=6, quantity="whole")

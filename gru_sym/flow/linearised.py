@@ -174,7 +174,7 @@ def linearised(
     >>> from gru_sym import cells
     >>> params = {"W_h": np.ones((2, 1)), "U_h": np.eye(2) / 2, "b_h": np.zeros(2)}
     >>> linearised(cells.rnn, params, np.zeros((5, 1)))
-    Linearised(Trajectory(rnn, T=5, H=2, I=1, float64), families: direct)
+    Linearised(Trajectory(rnn, T=5, I=1, H=2, float64), families: direct)
     """
     run = cell if isinstance(cell, Compiled) else compile(cell)
     return along(run.cell, run.forward(params, _wide(xs), h0))

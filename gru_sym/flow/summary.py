@@ -128,6 +128,7 @@ def gradient_flow(
         UnsupportedError: the cell has too many paths.
         MissingLibraryError: ``certify`` is asked for, and python-flint is not installed.
 
+    >>> import numpy as np
     >>> from gru_sym import cells
     >>> params = {"W_z": np.zeros((2, 1)), "b_z": np.zeros(2)}
     >>> params |= {"W_h": np.ones((2, 1)), "b_h": np.zeros(2)}
