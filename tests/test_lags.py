@@ -31,10 +31,12 @@ def test_norms_of_the_gradient(name: str) -> None:
     wanted = np.einsum("bi,kbij->kbj", start, _products(name))
     curve = lag_curve(steps)
     with np.errstate(divide="ignore"):
-        assert np.allclose(curve.log_norm, np.log(np.linalg.norm(wanted, axis=-1)), atol=1e-12)
+        assert np.allclose(
+            curve.log_norm, np.log(np.linalg.norm(wanted, axis=-1)), rtol=0, atol=1e-12
+        )
         for state, block in steps.blocks.items():
             own = np.log(np.linalg.norm(wanted[..., block], axis=-1))
-            assert np.allclose(curve.by_state[state], own, atol=1e-12)
+            assert np.allclose(curve.by_state[state], own, rtol=0, atol=1e-12)
 
 
 @every_cell
@@ -44,7 +46,7 @@ def test_what_the_skip_carries(name: str) -> None:
     now = steps.cotangent()
     for k in range(steps.T + 1):
         with np.errstate(divide="ignore"):
-            assert np.allclose(found[k], np.log(np.linalg.norm(now, axis=-1)), atol=1e-12)
+            assert np.allclose(found[k], np.log(np.linalg.norm(now, axis=-1)), rtol=0, atol=1e-12)
         if k < steps.T:
             t = steps.T - 1 - k
             kept = np.zeros_like(dense(name)[0, t]) if steps.skip is None else dense(name)[0, t]
@@ -58,8 +60,8 @@ def test_norms_of_the_matrices(name: str) -> None:
     with np.errstate(divide="ignore"):
         spectral = np.log(np.linalg.norm(products, 2, axis=(-2, -1)))
         frobenius = np.log(np.linalg.norm(products, axis=(-2, -1)))
-    assert np.allclose(found.spectral, spectral, atol=1e-11)
-    assert np.allclose(found.frobenius, frobenius, atol=1e-12)
+    assert np.allclose(found.spectral, spectral, rtol=0, atol=1e-11)
+    assert np.allclose(found.frobenius, frobenius, rtol=0, atol=1e-12)
 
 
 def test_some_lags() -> None:
@@ -97,7 +99,7 @@ def test_autograd_agrees_at_every_lag(name: str, peer: Callable[[str], Any]) -> 
             norm = value.grad.norm(dim=-1).numpy() if value.grad is not None else np.zeros(2)
             with np.errstate(divide="ignore"):
                 wanted = np.log(norm)
-            assert np.allclose(curve.by_state[str(state.name)][k], wanted, atol=1e-11)
+            assert np.allclose(curve.by_state[str(state.name)][k], wanted, rtol=0, atol=1e-11)
 
 
 def test_as_far_as_float64_reaches(peer: Callable[[str], Any]) -> None:
