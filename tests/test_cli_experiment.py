@@ -1,8 +1,11 @@
 """`gru-sym experiment`, by its contract."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
 from gru_sym.cli import main
@@ -45,3 +48,16 @@ def test_bad_command_lines(tmp_path: Path) -> None:
     status, text = run("cut", "--jobs", "2", "--cluster", "tcp://x")
     assert status == 2
     assert "exclude each other" in text
+
+
+@pytest.mark.parametrize(
+    "module", ["gru_sym.experiments", "gru_sym.diagnose.page", "gru_sym.sweep.drawing"]
+)
+def test_without_matplotlib(module: str) -> None:
+    """What draws says what is missing, and how to install it."""
+    script = f"import sys\nsys.modules['matplotlib'] = None\nimport {module}\n"
+    run = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, encoding="utf-8", check=False
+    )
+    assert "MissingLibraryError" in run.stderr.splitlines()[-2]
+    assert "pip install 'gru_sym[plot]'" in run.stderr

@@ -3,14 +3,21 @@
 from collections.abc import Iterator
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from gru_sym.diagnose.gates import GateUse
 from gru_sym.diagnose.measures import Measured
 from gru_sym.diagnose.report import Diagnosis
 from gru_sym.plots import figure, flow_figure, lag_curves, lyapunov_figure
-from gru_sym.plots.style import FAINT, SMALL, drawing, family_looks, plain_log, series_looks
+from gru_sym.plots.style import (
+    FAINT,
+    SMALL,
+    Axes,
+    Figure,
+    drawing,
+    family_looks,
+    plain_log,
+    series_looks,
+)
 
 __all__ = ["details", "gate_levels", "overview", "unit_memories"]
 

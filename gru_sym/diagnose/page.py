@@ -9,8 +9,6 @@ from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 
-from matplotlib.figure import Figure
-
 from gru_sym import __version__
 from gru_sym.atomic import writing
 from gru_sym.diagnose.figures import details, overview
@@ -19,6 +17,7 @@ from gru_sym.diagnose.measures import Measured, milestones
 from gru_sym.diagnose.report import Diagnosis
 from gru_sym.latex.page import page_of, text
 from gru_sym.plots import outlined
+from gru_sym.plots.style import Figure
 
 __all__ = ["html_of", "write_page"]
 

@@ -1,12 +1,12 @@
 """cut: what is left of a gradient, and of learning, without some of its paths."""
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from gru_sym.experiments.findings import Findings, curve, listed, stacked, titled
 from gru_sym.experiments.training import SOLVED, smooth
 from gru_sym.learning.tasks import TASKS
 from gru_sym.plots import figure, lag_curves, training
+from gru_sym.plots.style import Figure
 from gru_sym.sweep import Results
 
 __all__ = ["drawn"]

@@ -5,12 +5,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from gru_sym.cells.equations import Cell
 from gru_sym.codegen.functions import Array
 from gru_sym.flow.lags import LagCurve
+from gru_sym.plots.style import Axes, Figure
 from gru_sym.sweep import Results
 
 __all__ = ["Findings", "below", "cell_of", "curve", "listed", "stacked", "titled"]

@@ -1,7 +1,6 @@
 """initialisation: lag curves of untrained cells, and by which paths their gradients go."""
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from gru_sym.experiments.findings import (
     Findings,
@@ -14,6 +13,7 @@ from gru_sym.experiments.findings import (
 )
 from gru_sym.flow.paths import Departures
 from gru_sym.plots import figure, lag_curves, path_shares
+from gru_sym.plots.style import Figure
 from gru_sym.sweep import Results
 from gru_sym.sweep.flows import share_names
 

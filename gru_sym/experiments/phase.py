@@ -1,11 +1,11 @@
 """phase: the largest Lyapunov exponent over gain and gate bias, beside mean-field theory."""
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from gru_sym.codegen.functions import Array
 from gru_sym.experiments.findings import Findings, listed, stacked
 from gru_sym.plots import figure, phase_diagram
+from gru_sym.plots.style import Figure
 from gru_sym.sweep import Results
 
 __all__ = ["crossing", "drawn"]

@@ -1,12 +1,11 @@
 """sums: for which gates the sum, which is the skip, keeps gradients alive."""
 
 import numpy as np
-from matplotlib.axes import Axes
 
 from gru_sym.codegen.functions import Array
 from gru_sym.experiments.findings import Findings, cell_of, listed, stacked, titled
 from gru_sym.plots import figure
-from gru_sym.plots.style import context, family_looks
+from gru_sym.plots.style import Axes, context, family_looks
 from gru_sym.sweep import Results
 from gru_sym.sweep.flows import worth_names
 

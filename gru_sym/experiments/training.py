@@ -1,7 +1,6 @@
 """training: loss, lag curve and path shares while cells learn three tasks."""
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from gru_sym.codegen.functions import Array
 from gru_sym.experiments.findings import (
@@ -16,6 +15,7 @@ from gru_sym.experiments.findings import (
 from gru_sym.flow.paths import Departures
 from gru_sym.learning.tasks import TASKS
 from gru_sym.plots import figure, lag_curves, path_shares, training
+from gru_sym.plots.style import Figure
 from gru_sym.sweep import Results
 from gru_sym.sweep.flows import share_names
 

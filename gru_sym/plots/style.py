@@ -27,6 +27,8 @@ __all__ = [
     "ALONE",
     "FAINT",
     "SMALL",
+    "Axes",
+    "Figure",
     "Look",
     "Scale",
     "colour_bar",

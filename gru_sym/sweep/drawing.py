@@ -4,15 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from gru_sym.cells.naming import did_you_mean
 from gru_sym.codegen.functions import Array
 from gru_sym.errors import DataError
 from gru_sym.plots import figure
 from gru_sym.plots.bands import band_of, draw_band
-from gru_sym.plots.style import context, series_looks
+from gru_sym.plots.style import Axes, Figure, context, series_looks
 from gru_sym.sweep.axes import AXES
 from gru_sym.sweep.results import Results
 
