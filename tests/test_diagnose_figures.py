@@ -40,7 +40,7 @@ def test_memories_of_units(deep: Diagnosis) -> None:
     mine = np.asarray(ax.lines[0].get_ydata(), float)
     assert sorted(mine) == sorted(one.unit_memory)
     shown = [int(label.get_text()) for label in ax.get_xticklabels()]
-    assert np.allclose(one.unit_memory[shown], mine)
+    assert np.array_equal(one.unit_memory[shown], mine)
 
 
 def test_levels_of_a_gate(deep: Diagnosis) -> None:

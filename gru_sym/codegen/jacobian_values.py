@@ -15,6 +15,7 @@ from gru_sym.algebra.present import Presenter
 from gru_sym.algebra.program import Definition, Program, Scan
 from gru_sym.cells.equations import Cell
 from gru_sym.codegen.backends.expressions import Expressions, Library
+from gru_sym.codegen.backends.inplace import CALLS
 from gru_sym.codegen.backends.naming import Namer, size_lines
 from gru_sym.codegen.backends.statements import listed
 from gru_sym.codegen.passes.name import name as named
@@ -234,20 +235,7 @@ def _no_sums_over_time(*_: object) -> tree.Node:
 
 LIBRARY = Library(
     name="np",
-    functions={
-        "abs": "absolute",
-        "cos": "np.cos",
-        "exp": "np.exp",
-        "log": "np.log",
-        "relu": "relu",
-        "sigmoid": "sigmoid",
-        "sin": "np.sin",
-        "softplus": "softplus",
-        "sqrt": "np.sqrt",
-        "step": "step",
-        "tanh": "np.tanh",
-        "tanh_slope": "tanh_slope",
-    },
+    functions=CALLS,
     axis="axis",
     keep="keepdims",
     concatenate="np.concatenate",
