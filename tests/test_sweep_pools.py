@@ -16,6 +16,7 @@ import pytest
 
 from gru_sym.errors import DataError, GruSymError, MissingLibraryError
 from gru_sym.sweep import Study, pools, sweep
+from gru_sym.sweep.perform import perform
 from gru_sym.sweep.pools import library, pool
 from gru_sym.sweep.trial import Outcome, Trial
 from tests.sweeping import SMALL, TWO, finished, kill_all, start, stored
@@ -53,8 +54,6 @@ def test_a_process_that_is_killed(joblib: ModuleType) -> None:
     poison = TRIALS[5].seed, TRIALS[5].point
 
     def run(trial: Trial) -> Outcome:
-        from gru_sym.sweep.perform import perform
-
         if (trial.seed, trial.point) == poison:
             os.kill(os.getpid(), signal.SIGKILL)
         return perform(trial)
@@ -64,6 +63,29 @@ def test_a_process_that_is_killed(joblib: ModuleType) -> None:
     assert failed.trial == TRIALS[5]
     assert "was killed" in failed.error
     assert len({outcome.trial.key for outcome in outcomes}) == len(TRIALS)
+
+
+@pytest.mark.slow
+def test_processes_are_deaf_to_an_interrupt(joblib: ModuleType) -> None:
+    """Ctrl-C reaches all that run in a terminal: no process prints the place where it was."""
+
+    def run(trial: Trial) -> Outcome:
+        os.kill(os.getpid(), signal.SIGINT)
+        return perform(trial)
+
+    outcomes = list(pools._on_processes(joblib, 2, TRIALS, run))
+    assert len(outcomes) == len(TRIALS)
+    assert not any(outcome.error for outcome in outcomes)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_processes_are_started_deaf() -> None:
+    """Before they could say that they want to be; and what started them is not."""
+    script = "import signal; print(signal.getsignal(signal.SIGINT) is signal.SIG_IGN)"
+    with pools._uninterrupted():
+        born = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+    assert born.stdout.strip() == b"True"
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 @pytest.mark.slow

@@ -6,6 +6,8 @@ Each is a function from trials to their outcomes, as they come. It changes none 
 import importlib
 import logging
 import re
+import signal
+import threading
 from asyncio import CancelledError
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
@@ -131,10 +133,32 @@ def _parallel(
     joblib: Any, jobs: int, trials: Iterable[Trial], run: Callable[[Trial], Outcome]
 ) -> Iterator[Outcome]:
     """Outcomes as they come; a trial at a time, so that none waits for others to be recorded."""
-    with joblib.parallel_config("loky", inner_max_num_threads=1, idle_worker_timeout=IDLE):
+    with joblib.parallel_config(
+        "loky", inner_max_num_threads=1, idle_worker_timeout=IDLE, initializer=_leave_interrupts
+    ):
         parallel = joblib.Parallel(jobs, return_as="generator_unordered", batch_size=1)
-    with closing(parallel(joblib.delayed(run)(trial) for trial in trials)) as outcomes:
+    with _uninterrupted():  # it starts the processes
+        started = parallel(joblib.delayed(run)(trial) for trial in trials)
+    with closing(started) as outcomes:
         yield from outcomes
+
+
+def _leave_interrupts() -> None:
+    """Ctrl-C goes to all processes of a terminal: it is for the first of them to end the others."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """What is started in here is born deaf to Ctrl-C, before any line of ours could tell it."""
+    if threading.current_thread() is not threading.main_thread():  # signals are the main one's
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager
