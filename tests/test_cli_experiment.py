@@ -51,7 +51,7 @@ def test_bad_command_lines(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["gru_sym.experiments", "gru_sym.diagnose.page", "gru_sym.sweep.drawing"]
+    "module", ["gru_sym.experiments.phase", "gru_sym.diagnose.page", "gru_sym.sweep.drawing"]
 )
 def test_without_matplotlib(module: str) -> None:
     """What draws says what is missing, and how to install it."""
@@ -61,3 +61,23 @@ def test_without_matplotlib(module: str) -> None:
     )
     assert "MissingLibraryError" in run.stderr.splitlines()[-2]
     assert "pip install 'gru_sym[plot]'" in run.stderr
+
+
+def test_the_list_needs_no_matplotlib(tmp_path: Path) -> None:
+    script = (
+        "import sys\n"
+        "sys.modules['matplotlib'] = None\n"
+        "from gru_sym.cli.experiment import experiment_command\n"
+        "experiment_command(sys.argv[1:])\n"
+    )
+
+    def alone(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-c", script, *arguments],
+            cwd=tmp_path, capture_output=True, encoding="utf-8", check=False,
+        )  # fmt: skip
+
+    assert alone().stdout.splitlines()[0].split() == ["experiment", "question"]
+    assert alone("phase", "--print-study").stdout == EXPERIMENTS["phase"].study
+    assert "pip install 'gru_sym[plot]'" in alone("phase").stderr
+    assert not list(tmp_path.iterdir())

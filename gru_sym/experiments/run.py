@@ -4,17 +4,18 @@ import csv
 import io
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gru_sym.atomic import writing
 from gru_sym.cells.naming import did_you_mean
 from gru_sym.errors import DataError
-from gru_sym.experiments.findings import Findings
 from gru_sym.experiments.table import EXPERIMENTS, Experiment
 from gru_sym.notebook import ShownAsText
-from gru_sym.plots import save
 from gru_sym.sweep import Results, Study, Summary, sweep
 from gru_sym.sweep.run import Progress
+
+if TYPE_CHECKING:
+    from gru_sym.experiments.findings import Findings
 
 __all__ = ["FORMATS", "Outcome", "experiment", "row_of"]
 
@@ -34,7 +35,7 @@ class Outcome(ShownAsText):
 
     name: str
     summary: Summary
-    findings: Findings
+    findings: "Findings"
     files: tuple[Path, ...]
 
     def to_json(self) -> dict[str, Any]:
@@ -82,6 +83,8 @@ def experiment(
         StudyError: the study is not what it can be, with the line.
         MissingLibraryError: matplotlib or joblib is not installed.
     """
+    from gru_sym.plots import save
+
     row = row_of(name)
     if form not in FORMATS:
         raise DataError(f"figures as {form}", mend=f"give {', '.join(FORMATS)}")
@@ -122,7 +125,7 @@ def row_of(name: str) -> Experiment:
     return EXPERIMENTS[name]
 
 
-def _table(found: Findings, path: Path) -> Path:
+def _table(found: "Findings", path: Path) -> Path:
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(found.columns)

@@ -1,13 +1,16 @@
-"""table: the experiments, one row each: a study beside this file, and what makes figures of it."""
+"""table: the experiments, one row each: a study and a module of its name, beside this file."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.resources import files
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-from gru_sym.experiments import cut, initialisation, phase, sums, training
-from gru_sym.experiments.findings import Findings
 from gru_sym.sweep import Results
+
+if TYPE_CHECKING:
+    from gru_sym.experiments.findings import Findings
 
 __all__ = ["EXPERIMENTS", "Experiment"]
 
@@ -17,14 +20,12 @@ class Experiment:
     """A row of the table.
 
     Attributes:
-        name: its name, and that of its study's file.
+        name: its name, and that of its study's file and of its module.
         about: the question, in a line.
-        drawn: from the study's results to figures, a table and sentences.
     """
 
     name: str
     about: str
-    drawn: Callable[[Results], Findings]
 
     @property
     def study(self) -> str:
@@ -32,28 +33,34 @@ class Experiment:
         path = files("gru_sym") / "experiments" / f"{self.name}.toml"
         return path.read_text(encoding="utf-8")
 
+    def drawn(self, results: Results) -> "Findings":
+        """Figures, a table and sentences, by the experiment's module.
+
+        Args:
+            results: of its study.
+
+        Raises:
+            MissingLibraryError: matplotlib is not installed.
+        """
+        found: Findings = import_module(f"gru_sym.experiments.{self.name}").drawn(results)
+        return found
+
 
 EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
     {
-        row.name: row
-        for row in (
-            Experiment(
+        name: Experiment(name, about)
+        for name, about in (
+            (
                 "initialisation",
                 "how much gradient is left before training, by cell and initialisation",
-                initialisation.drawn,
             ),
-            Experiment(
+            (
                 "training",
                 "what training does to the gradient, on copy memory, adding and the sunspots",
-                training.drawn,
             ),
-            Experiment("cut", "what a cell can learn without some of its paths", cut.drawn),
-            Experiment(
-                "phase",
-                "where chaos begins, over gain and gate bias, beside mean-field theory",
-                phase.drawn,
-            ),
-            Experiment("sums", "for which gates the sum keeps gradients alive", sums.drawn),
+            ("cut", "what a cell can learn without some of its paths"),
+            ("phase", "where chaos begins, over gain and gate bias, beside mean-field theory"),
+            ("sums", "for which gates the sum keeps gradients alive"),
         )
     }
 )
