@@ -81,6 +81,7 @@ def test_a_kink() -> None:
     found = certified_curve(steps, digits=5, most_bits=400)
     assert not found.reached
     assert "sign" in found.reason
+    assert found.bits == 400  # the most is tried, too
     assert set(found.balls) == {None}
 
 

@@ -139,7 +139,7 @@ def test_lyapunov_by_itself(tmp_path: Path) -> None:
 def test_text(tmp_path: Path) -> None:
     text = run("flow", "gru", *written(tmp_path, "gru")).stdout
     assert "families skip, update, candidate, reset" in text
-    assert "up to lag 12 it is not 0 in float64" in text
+    assert "in float64 it is not 0 up to lag 12" in text
     assert "worth of each family at lag 12" in text
     text = run("lyapunov", "gru", *written(tmp_path, "gru")).stdout
     assert "nats per step, over 12 steps after 0" in text

@@ -10,7 +10,7 @@ import pytest
 from gru_sym import cells
 from gru_sym.cells import Cell
 from gru_sym.errors import DataError
-from gru_sym.flow import linearised, lyapunov
+from gru_sym.flow import linearised, lyapunov, singular_values
 from tests.flow_cases import CELLS, Array, arrays, every_cell
 
 ONE = np.ones(1)
@@ -63,6 +63,34 @@ def test_a_rank_that_is_not_there() -> None:
     assert found.exponents[3:].tolist() == [-math.inf] * 3
     assert found.unresolved.tolist() == [0, 0, 0, 200, 200, 200]
     assert found.to_json()["exponents"][3:] == [None] * 3
+
+
+def test_what_relu_has_lost_does_not_come_back() -> None:
+    """Units that are off at one step alone: the product of the Jacobians has lost this rank."""
+    made = Cell.parse("h_next = relu(U_h @ h + W_h @ x)")
+    rng = np.random.default_rng(0)
+    params = {"U_h": rng.normal(size=(3, 3)) ** 2, "W_h": -np.eye(3)}
+    xs = np.zeros((100, 3))
+    start, off = np.ones(3), np.full(3, 1e200)
+    for units, wanted in (([], 3), ([1], 2), ([0, 2], 1), ([0, 1, 2], 0)):
+        xs[60] = 0
+        xs[60, units] = off[units]
+        if len(units) == 3:
+            xs[61:] = -1  # the state is not zero again
+        found = lyapunov(made, params, xs, start, perturb=False)
+        assert np.isfinite(found.exponents).tolist() == [k < wanted for k in range(3)]
+        assert np.isnan(found.stderr[wanted:]).all()
+        scales = singular_values(linearised(made, params, xs, start), [100])
+        assert np.isfinite(scales.log[-1]).sum() == wanted
+
+
+def test_a_direction_of_its_own_is_lost_alone() -> None:
+    made = Cell.parse("# params: a\nh_next = relu(a * h + W_h @ x)")
+    params = {"a": np.array([0.5, 0.25, 0.125]), "W_h": -np.eye(3)}
+    xs = -np.ones((50, 3))
+    xs[20, 0] = 1e3
+    found = lyapunov(made, params, xs, np.ones(3), perturb=False)
+    assert found.exponents == pytest.approx([math.log(0.25), math.log(0.125), -math.inf])
 
 
 def test_what_is_small_is_not_taken_for_rounding() -> None:

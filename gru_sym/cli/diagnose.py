@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gru_sym.cli import output
+from gru_sym.cli.threads import one_thread
 
 if TYPE_CHECKING:
     from gru_sym.diagnose import Diagnosis, Measured
@@ -49,6 +50,7 @@ def diagnose_command(
     """
     if out is not None and Path(out).suffix.lower() not in {".html", ".htm"}:
         raise click.UsageError(f"the report is a page: name it {Path(out).stem}.html")
+    one_thread()
     from gru_sym.diagnose import diagnose
     from gru_sym.flow.files import read_given
 

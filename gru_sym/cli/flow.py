@@ -8,6 +8,7 @@ import click
 
 from gru_sym.cli import output
 from gru_sym.cli.source import load_cell
+from gru_sym.cli.threads import one_thread
 
 if TYPE_CHECKING:
     from gru_sym.flow.lyapunov import Lyapunov
@@ -83,6 +84,7 @@ def flow_command(
     The loss reads the last state. Logarithms are natural; nothing under- or overflows. Exit status
     1 where --certify asks for more than can be proved.
     """
+    one_thread()
     found = load_cell(cell)
     from gru_sym.flow.files import read_given, read_params
     from gru_sym.flow.summary import gradient_flow
@@ -160,6 +162,7 @@ def lyapunov_command(
     Jacobians are taken forward in time and decomposed at each step (QR). Standard errors are those
     of the means of 20 blocks of steps.
     """
+    one_thread()
     found = load_cell(cell)
     from gru_sym.flow.files import read_given, read_params
     from gru_sym.flow.lyapunov import lyapunov
@@ -229,7 +232,7 @@ def _print_sequence(result: "GradientFlow", b: int, lags: Sequence[int]) -> None
     for name, lag in (("float64", curve.float64_zero_lag), ("float32", curve.float32_zero_lag)):
         one = lag[b] if isinstance(lag, tuple) else lag
         if one is None:
-            click.echo(f"up to lag {result.T} it is not 0 in {name}")
+            click.echo(f"in {name} it is not 0 up to lag {result.T}")
         else:
             click.echo(f"in {name} it is 0 from lag {one} on")
     if result.shapley is not None and result.shapley.families:
@@ -260,7 +263,8 @@ def _print_lyapunov(result: "Lyapunov") -> None:
     lost = int((result.unresolved > 0).sum())
     if lost:
         click.echo(
-            f"{lost} of them are not resolved at some steps: the Jacobian has no such rank there"
+            f"{lost} of them are not resolved at some steps: what the Jacobian leaves there is no "
+            "more than the rounding of the others"
         )
 
 

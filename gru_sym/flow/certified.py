@@ -92,9 +92,9 @@ def certified_curve(
         with flint.ctx.workprec(bits):
             logs, reason = _curve(run.functions, given)
             wide = any(not _small(ball, limit) for lag in logs for ball in lag)
-            if (not wide and not reason) or 2 * bits > most_bits:
+            if (not wide and not reason) or bits == most_bits:
                 break
-        bits *= 2
+        bits = min(2 * bits, most_bits)
     with flint.ctx.workprec(bits):
         shown = [tuple(_ball(ball, digits, limit) for ball in lag) for lag in logs]
     reached = not reason and all(ball is not None for lag in shown for ball in lag)

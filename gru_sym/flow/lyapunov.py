@@ -36,9 +36,11 @@ class Lyapunov:
     """The Lyapunov spectrum along one sequence.
 
     Attributes:
-        exponents: in descending order, nats per step, (n,). -inf where the Jacobians do not have
-            this rank: nothing of a change is left in these directions.
-        stderr: the standard error of each, from the means of 20 blocks, (n,); NaN below 40 steps.
+        exponents: in descending order, nats per step, (n,). -inf where the product of the
+            Jacobians does not have this rank, as after a step at which units of ``relu`` are off:
+            nothing of a change is left in these directions.
+        stderr: the standard error of each, from the means of 20 blocks, (n,); NaN below 40 steps,
+            and of -inf.
         steps: the number of steps that were measured.
         burn: the number of steps before them.
         finite_time: the mean over each of the blocks, (blocks, n), in the order of ``exponents``.
@@ -161,8 +163,12 @@ def lyapunov(
     for trajectory in _chunks(run, params, inputs, start, burn + steps):
         linear = along(run.cell, trajectory)
         for t in range(trajectory.T):
-            moved = linear.right_total(t, np.ascontiguousarray(q.T)[:, None])[:, 0].T
             done += 1
+            if not q.shape[1]:
+                continue  # nothing is left, and nothing comes back
+            moved = linear.right_total(t, np.ascontiguousarray(q.T)[:, None])[:, 0].T
+            if done > burn:
+                moved = collected.left_of(moved)
             if done % every and done not in {burn, burn + steps}:
                 q = moved
                 continue
@@ -178,22 +184,33 @@ def lyapunov(
 
 
 class _Collected:
-    """Sums of log |R_ii| in blocks of steps."""
+    """Sums of log |R_ii| in blocks of steps, and the columns that have not vanished."""
 
     def __init__(self, n: int, size: int, steps: int) -> None:
         self._blocks = _BLOCKS if steps >= 2 * _BLOCKS else 1
         self._steps, self._floor = steps, 4 * size * np.finfo(float).eps
         self._sums = np.zeros((self._blocks, n))
         self._lost = np.zeros((self._blocks, n), np.int64)
-        self._last = 0
+        self._last, self._columns = 0, np.arange(n)
+
+    def left_of(self, moved: Array) -> Array:
+        """The columns of Q that J leaves, (S, n) → (S, as many as are left).
+
+        What is gone exactly is gone for good: a column of zeros, and columns beyond the number of
+        rows that are not zeros, such as those of units of ``relu`` that are off.
+        """
+        there = moved.any(axis=0)
+        there[np.flatnonzero(there)[np.count_nonzero(moved.any(axis=1)) :]] = False
+        self._columns = self._columns[there]
+        return moved[:, there]
 
     def add(self, diagonal: Array, lengths: Array, step: int) -> None:
         """The diagonal of R, and how long the columns were; ``step`` counts from 1."""
         block = min((step - 1) * self._blocks // self._steps, self._blocks - 1)
         lost = diagonal <= self._floor * lengths
         # A column that is exactly as long as its entry of R owes nothing to rounding.
-        self._lost[block] += lost * (step - self._last)
-        self._sums[block, ~lost] += np.log(diagonal[~lost])
+        self._lost[block, self._columns] += lost * (step - self._last)
+        self._sums[block, self._columns[~lost]] += np.log(diagonal[~lost])
         self._last = step
 
     def result(self) -> tuple[Array, Array, Array, Array]:
@@ -203,10 +220,11 @@ class _Collected:
         with np.errstate(divide="ignore", invalid="ignore"):
             means = np.where(counted > 0, self._sums / counted, -np.inf)
             total = counted.sum(axis=0)
-            exponents = np.where(total > 0, self._sums.sum(axis=0) / total, -np.inf)
+            left = (total > 0) & np.isin(np.arange(len(total)), self._columns)
+            exponents = np.where(left, self._sums.sum(axis=0) / total, -np.inf)
             spread = means.std(axis=0, ddof=1) if self._blocks > 1 else np.full(len(total), np.nan)
         order = np.argsort(-exponents, kind="stable")
-        stderr = spread / np.sqrt(self._blocks)
+        stderr = np.where(left, spread / np.sqrt(self._blocks), np.nan)
         lost = self._lost.sum(axis=0)
         return exponents[order], stderr[order], means[:, order], lost[order]
 

@@ -61,7 +61,7 @@ def singular_values(steps: Linearised, lags: Iterable[int] | None = None) -> Sin
     found = []
     for k in range(1, wanted[-1] + 1):
         moved = steps.left_total(steps.T - k, np.ascontiguousarray(q.transpose(2, 0, 1)))
-        q, r = np.linalg.qr(moved.transpose(1, 2, 0))
+        q, r = _decomposed(moved.transpose(1, 2, 0), steps, steps.T - k)
         rows, exponent = _times(r, rows, exponent)
         if k in wanted:
             logs = [log_singular_values(rows[b], exponent[b]) for b in range(steps.B)]
@@ -87,8 +87,28 @@ def eigenvalues(steps: Linearised, t: int) -> Array:
     return steps.shown(np.take_along_axis(values, order, axis=-1).T)
 
 
+def _decomposed(moved: Array, steps: Linearised, t: int) -> tuple[Array, Array]:
+    """Q and R of J_tᵀ Q, (B, S, S), without rounding where J_t has rows of zeros.
+
+    Each such row, of a unit of ``relu`` that is off, takes a rank away, and QR has some rounding in
+    its place. Then the columns that depend on others come last, and what R has below the rank is 0.
+    """
+    q, r = np.linalg.qr(moved)
+    diagonal, lengths = np.abs(np.einsum("bii->bi", r)), np.linalg.norm(r, axis=1)
+    lost = diagonal <= 4 * steps.S * np.finfo(float).eps * lengths
+    if lost.any():
+        q, r = q.copy(), r.copy()
+        each = np.broadcast_to(np.eye(steps.S)[:, None], (steps.S, steps.B, steps.S))
+        ranks = np.count_nonzero(steps.left_total(t, each).any(axis=-1), axis=0)
+        for b in np.flatnonzero(ranks < steps.S):
+            order = np.argsort(lost[b], kind="stable")
+            q[b], r[b][:, order] = np.linalg.qr(moved[b][:, order])
+            r[b, ranks[b] :] = 0
+    return q, r
+
+
 def _times(left: Array, rows: Array, exponent: Array) -> tuple[Array, Array]:
-    """A triangular matrix times one whose rows have exponents of two: (B, S, S), (B, S)."""
+    """A matrix, triangular as a rule, times one whose rows have exponents of two: (B, S, S), (B, S)."""
     # Row i is Σ_j left[i, j] · row j, in the scale of the largest of these.
     with np.errstate(divide="ignore"):
         reach = np.where(left != 0, np.frexp(left)[1] + exponent[:, None, :], -(2**40))
