@@ -50,6 +50,16 @@ def test_several_passes(tmp_path: Path) -> None:
         assert f"\n{label}:" in result.stdout
 
 
+def test_relu(tmp_path: Path) -> None:
+    path = saved(tmp_path / "net.safetensors", "RNN", inputs=1)
+    np.save(tmp_path / "x.npy", np.ones(30))
+    result = run(path, "--inputs", tmp_path / "x.npy", "--nonlinearity", "relu", "--json")
+    assert json.loads(result.stdout)["passes"][0]["cell"] == "rnn_relu"
+    result = run(path, "--inputs", tmp_path / "x.npy", "--prefix", "other.")
+    assert result.exit_code == 2
+    assert "other." in result.output
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

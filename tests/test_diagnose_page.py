@@ -33,11 +33,15 @@ def test_nothing_is_fetched(page: str) -> None:
 
 
 def test_everything_is_there(found: Diagnosis, page: str) -> None:
-    words = re.sub(r"e<sup>(.*?)</sup>", lambda m: "e^" + m[1].replace("\u2212", "-"), page)
+    words = re.sub(r"e<sup>(.*?)</sup>", r"e^\1", page).replace("\u2212", "-")
     for finding in found.findings:
         assert finding.text in words
     assert page.count("<details") == 3
-    assert page.count("<img") == 1 + 3 * 4
+    assert page.count("<img") == 1 + 2 + 2 * 4  # all layers together have no units of their own
+    assert page.count("The paths by lag along its own recurrence") == 2
+    first = page.index("<h2>Overview")
+    for finding in found.findings:
+        assert (finding.text[:20] in page[:first]) or finding.where != "all layers"
     for line in found.convention.splitlines():
         assert text(line) in page
 

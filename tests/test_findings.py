@@ -4,7 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
 
+from gru_sym import cells, train
+from gru_sym.codegen import compile
 from gru_sym.diagnose import diagnose
 from gru_sym.diagnose.findings import Finding, findings, units
 from gru_sym.diagnose.measures import measured
@@ -28,7 +32,7 @@ def test_a_forgetful_lstm(tmp_path: Path) -> None:
     assert f"e^{memory.evidence['log_gradient']:.1f}" in memory.text
     assert memory.evidence["memory"] < 20
     (remedy,) = found["remedy"]
-    assert "b_f shifted by" in remedy.text
+    assert "b_f (bias_ih_l0[5:10]) shifted by +" in remedy.text
     assert f"e^{remedy.evidence['log_gradient_then']:.1f}" in remedy.text
     (path,) = found["path"]
     assert "candidate" in path.text
@@ -46,8 +50,8 @@ def test_one_that_remembers(tmp_path: Path) -> None:
     assert "longer than the inputs" in found["memory"][0].text
     (gate,) = found["gate"]
     assert gate.evidence == {"gate": "z", "end": "open", "units": [0, 1, 2, 3, 4]}
-    assert "z (update): units 0, 1, 2, 3, 4 of 5 are open at 99 % of the steps" in gate.text
-    assert "brings the gradient" in found["path"][0].text
+    assert "z (update): all 5 units are open at 99 % of the steps" in gate.text
+    assert "brings about all of the gradient" in found["path"][0].text
 
 
 def test_one_dead_unit(tmp_path: Path) -> None:
@@ -60,18 +64,16 @@ def test_one_dead_unit(tmp_path: Path) -> None:
 
 def test_chaos_and_float32(tmp_path: Path) -> None:
     path = saved(tmp_path / "net.safetensors", "RNN", hidden=30)
-    import safetensors.numpy
-
-    arrays = safetensors.numpy.load_file(path)
+    arrays = load_file(path)
     arrays["weight_hh_l0"] *= 6
     arrays["weight_ih_l0"] *= 0.01
-    safetensors.numpy.save_file(arrays, path)
+    save_file(arrays, path)
     assert "chaotic" in _found(path)["stability"][0].text
     arrays["weight_hh_l0"] *= 0.05
-    safetensors.numpy.save_file(arrays, path)
+    save_file(arrays, path)
     (zero,) = _found(path)["float"]
     assert zero.evidence["type"] == "float32"
-    assert f"from lag {zero.evidence['zero_lag']} on" in zero.text
+    assert f"From lag {zero.evidence['zero_lag']} on" in zero.text
 
 
 def test_each_is_of_its_pass(tmp_path: Path) -> None:
@@ -84,4 +86,64 @@ def test_each_is_of_its_pass(tmp_path: Path) -> None:
 
 
 def test_many_units() -> None:
-    assert units(range(20)).endswith("11 and 8 more")
+    assert units(range(20), 64).endswith("11 and 8 more of 64")
+
+
+def test_the_edge_of_chaos_is_not_chaos(tmp_path: Path) -> None:
+    """Orthogonal weights: the exponent is 0 but for rounding, which has either sign."""
+    path = saved(tmp_path / "net.safetensors", "RNN", hidden=8)
+    arrays = {name: np.zeros_like(a) for name, a in load_file(path).items()}
+    arrays["weight_hh_l0"] = np.linalg.qr(np.random.default_rng(0).normal(size=(8, 8)))[0]
+    save_file(arrays, path)
+    (stability,) = _found(path)["stability"]
+    assert abs(stability.evidence["exponent"]) < 1e-12
+    assert "neither grow nor fade" in stability.text
+
+
+def test_paths_that_cancel_the_skip(tmp_path: Path) -> None:
+    shift = np.zeros(20)
+    shift[5:10] = 6  # the forget gate's bias
+    path = saved(tmp_path / "net.safetensors", "LSTM", shift=shift)
+    arrays = load_file(path)
+    arrays["weight_hh_l0"] *= 3
+    save_file(arrays, path)
+    (found,) = _found(path)["path"]
+    if found.evidence["skip_alone"] > 1:
+        assert "the other paths cancel" in found.text
+
+
+def test_a_network_without_biases(tmp_path: Path) -> None:
+    path = saved(tmp_path / "net.safetensors", "GRU")
+    arrays = {name: a for name, a in load_file(path).items() if "bias" not in name}
+    save_file(arrays, path)
+    (remedy,) = _found(path)["remedy"]
+    assert "b_z shifted by +" in remedy.text
+    assert "from 0, for the network has none" in remedy.text
+
+
+def test_the_direction_of_a_shift(tmp_path: Path) -> None:
+    """Where a larger bias keeps less, it is lowered."""
+    train(cells.gru, np.sin(np.arange(60.0)), hidden=4, epochs=1, out=tmp_path / "run.safetensors")
+    (remedy,) = (r for r in _found(tmp_path / "run.safetensors", XS[:, :1])["remedy"])
+    assert "b_z shifted by -" in remedy.text
+
+
+def test_a_layer_is_told_as_the_network_has_it(tmp_path: Path) -> None:
+    """By complex step through both layers, from the lag on."""
+    path = saved(tmp_path / "net.safetensors", "GRU", layers=2)
+    network = trained(path, XS[:40])
+    assert network.whole is not None
+    found = diagnose(path, XS[:40])
+    one, run = network.whole, compile(network.whole.cell)
+    for lag in (1, 7, 20):
+        entries = []
+        for unit in range(5):
+            states = {n: a[-1 - lag, 0].astype(complex) for n, a in one.trajectory.states.items()}
+            states["h_1"][unit] += 1e-30j
+            ran = run.forward(one.params, XS[40 - lag : 40].astype(complex), states)
+            entries.append(ran.states["h_2"][-1].sum().imag / 1e-30)
+        wanted = np.log(np.linalg.norm(entries))
+        assert found.passes[0].curve[lag, 0] == pytest.approx(wanted, rel=1e-9)
+    (own,) = (f for f in found.findings if f.where == "layer 1" and f.kind == "memory")
+    assert own.text.startswith("In the network")
+    assert {f.where for f in found.findings if f.kind == "float"} <= {"all layers"}

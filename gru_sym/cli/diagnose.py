@@ -38,9 +38,23 @@ __all__ = ["diagnose_command"]
     "-o", "--out", metavar="REPORT.html", help="Write a report of one file, figures included."
 )
 @click.option("--plot", metavar="FILE", help="Draw the lag curves: .svg, .pdf or .png.")
+@click.option(
+    "--prefix", metavar="TEXT", help="Of the network's keys, where the file has several networks."
+)
+@click.option(
+    "--nonlinearity",
+    type=click.Choice(["tanh", "relu"]),
+    help="Of PyTorch's RNN, which its file does not tell.  [default: tanh]",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def diagnose_command(
-    checkpoint: str, inputs: str, out: str | None, plot: str | None, as_json: bool
+    checkpoint: str,
+    inputs: str,
+    out: str | None,
+    plot: str | None,
+    prefix: str | None,
+    nonlinearity: Any,
+    as_json: bool,
 ) -> None:
     """Examine a trained network: its memory, its gradient's paths, its gates.
 
@@ -56,7 +70,13 @@ def diagnose_command(
 
     console = output.console_of(quiet=as_json)
     with _saying(console) as progress:
-        result = diagnose(checkpoint, _one(read_given(inputs, "inputs")), progress=progress)
+        result = diagnose(
+            checkpoint,
+            _one(read_given(inputs, "inputs")),
+            prefix=prefix,
+            nonlinearity=nonlinearity,
+            progress=progress,
+        )
     if out is not None:
         from gru_sym.diagnose.page import write_page
 
@@ -97,7 +117,6 @@ def _saying(console: Any) -> Iterator[Callable[[str], None] | None]:
 def _print(result: "Diagnosis") -> None:
     output.print_answer(f"{result.source}\n{result.convention}")
     click.echo()
-    every = [*result.passes, *([] if result.whole is None else [result.whole])]
     output.print_table(
         [
             "pass",
@@ -109,19 +128,19 @@ def _print(result: "Diagnosis") -> None:
             " exponent",
             " at ends",
         ],
-        [_row(one) for one in every],
+        [_row(one) for one in result.every],
     )
-    several = len(every) > 1
-    for one in every:
-        found = [f for f in result.findings if f.where == one.label]
+    for where in ("", *(one.label for one in result.every)):
+        found = [f for f in result.findings if f.where == where]
         if found:
-            click.echo(f"\n{one.label}:" if several else "")
+            click.echo(f"\n{where}:" if where and len(result.every) > 1 else "")
         for finding in found:
             output.print_answer(f"  - {finding.text}")
 
 
 def _row(one: "Measured") -> list[str]:
-    curve = one.flow.curve.log_norm.reshape(one.flow.T + 1, -1).mean(axis=1)
+    from gru_sym.diagnose.findings import power
+
     memory = one.typical_memory
     gates = [gate.saturated for gate in one.gates]
     return [
@@ -130,7 +149,7 @@ def _row(one: "Measured") -> list[str]:
         str(one.units),
         str(one.flow.T),
         "longer" if memory is None else str(memory),
-        f"e^{curve[-1] - curve[0]:.1f}",
+        power(one.relative[-1]),
         f"{float(one.lyapunov.exponents[0]):.3f}",
         f"{100 * sum(gates) / len(gates):.0f} %" if gates else "–",
     ]

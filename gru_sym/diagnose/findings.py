@@ -3,22 +3,25 @@
 Nothing is guessed: a sentence is written where a measured number calls for it, and names it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from gru_sym.diagnose.gates import GateUse
-from gru_sym.diagnose.measures import Measured, milestones
+from gru_sym.diagnose.measures import Measured, told_lag
 from gru_sym.flow.scaled import plain
 
-__all__ = ["Finding", "findings", "units"]
+__all__ = ["Finding", "findings", "power", "signed", "units"]
 
 WEAK = -4.6
 """ln 0.01: below, a gradient is called weak."""
 
 _MOST_UNITS = 12
+
+_OFTEN = 0.1
+"""The part of its values at an end from which on a gate's saturation is told."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,7 @@ class Finding:
 
     Attributes:
         where: the pass that it is about; empty for the whole.
-        kind: ``memory``, ``path``, ``gate``, ``float``, ``stability`` or ``remedy``.
+        kind: ``assumed``, ``memory``, ``path``, ``gate``, ``float``, ``stability`` or ``remedy``.
         text: the sentence.
         evidence: its numbers, by name, in plain types.
     """
@@ -47,45 +50,55 @@ class Finding:
         }
 
 
-def findings(every: Sequence[Measured]) -> tuple[Finding, ...]:
+def findings(
+    every: Sequence[Measured],
+    *,
+    places: Mapping[str, str] | None = None,
+    biased: bool = True,
+    notes: Iterable[str] = (),
+) -> tuple[Finding, ...]:
     """The findings of all passes, in their order.
 
     Args:
         every: what was measured.
+        places: bias → where it is in the file.
+        biased: whether the network has biases.
+        notes: what was assumed of the network.
     """
-    return tuple(found for one in every for found in _of(one))
+    assumed = tuple(Finding("", "assumed", note, {}) for note in notes)
+    known = places or {}
+    return assumed + tuple(f for one in every for f in _of(one, known, biased=biased))
 
 
-def _of(one: Measured) -> Iterator[Finding]:
+def _of(one: Measured, places: Mapping[str, str], *, biased: bool) -> Iterator[Finding]:
     yield from _memory(one)
     yield from _path(one)
-    yield from _remedies(one)
+    yield from _remedies(one, places, biased=biased)
     yield from _float(one)
     yield from _stability(one)
     for gate in one.gates:
         yield from _gate(one, gate)
 
 
-def _curve(one: Measured) -> Any:
-    """The mean over sequences of log ‖∂L/∂h_{T-k}‖ relative to lag 0."""
-    curve = one.flow.curve.log_norm.reshape(one.flow.T + 1, -1)
-    return (curve - curve[0]).mean(axis=1)
-
-
 def _memory(one: Measured) -> Iterator[Finding]:
-    curve, T = _curve(one), one.flow.T
-    lag = next((k for k in (100, 50, 20, 10, 5, 2) if k <= T), 1)
-    size = f"e^{curve[lag]:.1f}"
+    curve, T = one.relative, one.flow.T
+    lag = told_lag(T)
     memory = one.typical_memory
-    if memory is not None:
-        text = (
-            f"The gradient at lag {lag} is {size} of that at lag 0. From lag {memory} on less "
-            "than 1 % of its largest is left."
-        )
+    if one.context == "network":
+        size = f"{power(curve[lag])} of its largest"
+        text = f"In the network, the gradient with respect to its states at lag {lag} is {size}."
     else:
-        text = (
-            f"The gradient at lag {lag} is {size} of that at lag 0. At lag {T}, the longest there "
-            "is here, more than 1 % of its largest is left: the memory is longer than the inputs."
+        text = f"The gradient at lag {lag} is {power(curve[lag])} of that at lag 0."
+    if one.context == "pass":
+        text = f"By itself, with its own last output as the loss: {text[0].lower()}{text[1:]}"
+    if one.reverse:
+        text += " (This pass ends at the first input: a lag counts from there.)"
+    if memory is not None:
+        text += f" From lag {memory} on less than 1 % of its largest is left."
+    else:
+        text += (
+            f" At lag {T}, the longest there is here, more than 1 % of its largest is left: the "
+            "memory is longer than the inputs."
         )
     yield Finding(
         one.label,
@@ -93,17 +106,19 @@ def _memory(one: Measured) -> Iterator[Finding]:
         text,
         {"lag": lag, "log_gradient": plain(curve[lag]), "memory": memory},
     )
-    times = one.flow.times.forgetting
-    for state, each in times.items():
-        each = np.median(each.reshape(-1, each.shape[-1]), axis=0)
-        long = np.flatnonzero(each >= max(np.median(each) * 3, 10))
-        if len(long):
+    for state, times in one.flow.times.forgetting.items():
+        each = np.median(times.reshape(-1, times.shape[-1]), axis=0)
+        middle = np.median(each)
+        long = np.flatnonzero(each >= max(middle * 3, 10))
+        if len(long) and np.isfinite(middle):
+            top = each.max()
+            most = f"up to {_steps(top)}" if np.isfinite(top) else "some without end"
             yield Finding(
                 one.label,
                 "memory",
-                f"By their own skip, the units of {state} forget in {np.median(each):.1f} steps "
-                f"(median); {units(long)} keep{'s' * (len(long) == 1)} three times as long and "
-                f"more, up to {each.max():.0f} steps.",
+                f"By their own skip, the units of {state} forget in {_steps(middle)} (median); "
+                f"{units(long, len(each))} keep{'s' * (len(long) == 1)} three times as long and "
+                f"more, {most}.",
                 {"forgetting_time": plain(each), "units": long.tolist()},
             )
 
@@ -111,8 +126,7 @@ def _memory(one: Measured) -> Iterator[Finding]:
 def _path(one: Measured) -> Iterator[Finding]:
     """What the families are worth; signed shares would mislead, for they may cancel."""
     flow, worth = one.flow, one.flow.shapley
-    lags = [lag for lag in milestones(flow.T) if lag > 1] or [flow.T]
-    lag = lags[-2] if len(lags) > 1 else lags[-1]
+    lag = told_lag(flow.T)
     if worth is None or not worth.families:
         return
     values = worth.values[lag].reshape(len(worth.families), -1).mean(axis=1)
@@ -123,12 +137,18 @@ def _path(one: Measured) -> Iterator[Finding]:
         return
     order = np.argsort(-np.abs(values), kind="stable")
     named = {worth.families[k]: float(values[k]) for k in order}
-    parts = ", ".join(f"{name} {value:+.1f}" for name, value in named.items())
+    parts = ", ".join(f"{name} {signed(value)}" for name, value in named.items())
+    times = f"{power(skip - whole)} times the gradient"
     if skip - whole < -1:
-        head = f"the skip alone would bring e^{skip - whole:.1f} times the gradient"
+        head = f"the skip alone would bring {times}"
+    elif skip - whole > 1:
+        head = f"the skip alone would bring {times}, most of which the other paths cancel"
     else:
-        head = f"the skip alone brings the gradient (e^{skip - whole:.1f} times all of it)"
-    text = f"At lag {lag} {head}; what the other paths are worth, in nats: {parts}."
+        head = f"the skip alone brings about all of the gradient ({power(skip - whole)} times)"
+    where = (
+        f"Along its own recurrence, at lag {lag}" if one.context == "network" else f"At lag {lag}"
+    )
+    text = f"{where}, {head}; what the other paths are worth, in nats: {parts}."
     if abs(mean) <= lag and mean >= 0:
         text += f" On its way the gradient takes {mean:.1f} steps that are not the skip."
     yield Finding(
@@ -144,22 +164,25 @@ def _path(one: Measured) -> Iterator[Finding]:
     )
 
 
-def _remedies(one: Measured) -> Iterator[Finding]:
+def _remedies(one: Measured, places: Mapping[str, str], *, biased: bool) -> Iterator[Finding]:
     for remedy in one.remedies[-1:]:
         if remedy.log_before > WEAK or remedy.log_after <= remedy.log_before + 1:
             continue
-        names = " and ".join(remedy.biases)
+        shifts = _shifts(remedy.shifts, places)
+        if not biased:
+            shifts += " from 0, for the network has none"
+        whose = "along its own recurrence" if one.context == "network" else ""
         yield Finding(
             one.label,
             "remedy",
-            f"The gradient at lag {remedy.lag} is e^{remedy.log_before:.1f}; with {names} shifted "
-            f"by {remedy.shift:.2f} so that the skip keeps {remedy.after:.2f} on average (now "
-            f"{remedy.before:.2f}) it is e^{remedy.log_after:.1f}, measured on these inputs.",
+            f"The gradient {whose + ' ' if whose else ''}at lag {remedy.lag} is "
+            f"{power(remedy.log_before)}; with {shifts}, so that the skip keeps "
+            f"{remedy.after:.2f} on average (now {remedy.before:.2f}), it is "
+            f"{power(remedy.log_after)}, measured on these inputs.",
             {
                 "lag": remedy.lag,
                 "log_gradient": remedy.log_before,
-                "biases": list(remedy.biases),
-                "shift": remedy.shift,
+                "shifts": dict(remedy.shifts),
                 "mean_skip": remedy.before,
                 "mean_skip_then": remedy.after,
                 "log_gradient_then": remedy.log_after,
@@ -167,7 +190,22 @@ def _remedies(one: Measured) -> Iterator[Finding]:
         )
 
 
+def _shifts(shifts: Mapping[str, float], places: Mapping[str, str]) -> str:
+    """Biases, where they are in the file, and what is added to them; alike ones together."""
+    alike: dict[str, list[str]] = {}
+    for name, shift in shifts.items():
+        place = f" ({places[name]})" if name in places else ""
+        alike.setdefault(f"{shift:+.2f}", []).append(name + place)
+    return " and ".join(
+        f"{', '.join(names)}{' each' * (len(names) > 1)} shifted by {shift}"
+        for shift, names in alike.items()
+    )
+
+
 def _float(one: Measured) -> Iterator[Finding]:
+    """Where floating point ends; of a layer that is for the network to say."""
+    if one.context == "network":
+        return
     curve = one.flow.curve
     for name, lag in (("float32", curve.float32_zero_lag), ("float64", curve.float64_zero_lag)):
         lags = [k for k in (lag if isinstance(lag, tuple) else (lag,)) if k is not None]
@@ -175,31 +213,37 @@ def _float(one: Measured) -> Iterator[Finding]:
             yield Finding(
                 one.label,
                 "float",
-                f"In {name} the gradient reads 0 from lag {min(lags)} on: nothing that is earlier "
-                "can be learned there.",
+                f"From lag {min(lags)} on the gradient is smaller than the smallest {name}: what "
+                "backprop has there is 0 or rounding, and nothing earlier can be learned from it.",
                 {"type": name, "zero_lag": min(lags)},
             )
 
 
 def _stability(one: Measured) -> Iterator[Finding]:
-    first, error = float(one.lyapunov.exponents[0]), float(one.lyapunov.stderr[0])
+    found = one.lyapunov
+    first, error = float(found.exponents[0]), float(found.stderr[0])
     if not np.isfinite(first):
         return
+    margin = 2 * error if np.isfinite(error) else 0.0
     shown = f"{first:.3f}" + (f" ± {error:.3f}" if np.isfinite(error) else "")
-    evidence = {"exponent": first, "stderr": plain(np.float64(error))}
-    if first > 2 * (error if np.isfinite(error) else 0) and first > 0:
+    head = f"The largest Lyapunov exponent is {shown} nats per step"
+    evidence = {"exponent": first, "stderr": plain(np.float64(error)), "steps": found.steps}
+    if abs(first) <= margin or abs(first) * found.steps < 1:
         text = (
-            f"The largest Lyapunov exponent is {shown} nats per step: the dynamics are chaotic on "
-            "these inputs, and gradients explode."
+            f"{head}: over these {found.steps} steps small changes neither grow nor fade for sure."
         )
-    elif first < 0:
-        text = (
-            f"The largest Lyapunov exponent is {shown} nats per step: what is written into the "
-            f"state is down to 1/e after {-1 / first:.0f} steps."
-        )
+    elif first > 0:
+        text = f"{head}: the dynamics are chaotic on these inputs, and gradients grow."
     else:
-        text = f"The largest Lyapunov exponent is {shown} nats per step: near the edge of chaos."
+        text = f"{head}: what is written into the state is down to 1/e after {_steps(-1 / first)}."
     yield Finding(one.label, "stability", text, evidence)
+
+
+_FLAT = {
+    "sigmoid": "where its slope is below 4 % of its largest",
+    "tanh": "where its slope is below 2 % of its largest",
+    "relu": "where its slope is 0",
+}
 
 
 def _gate(one: Measured, gate: GateUse) -> Iterator[Finding]:
@@ -212,29 +256,70 @@ def _gate(one: Measured, gate: GateUse) -> Iterator[Finding]:
             yield Finding(
                 one.label,
                 "gate",
-                f"{called}: {units(found)} of {len(gate.mean)} "
-                f"{'is' if len(found) == 1 else 'are'} {how} at 99 % of the steps and more, and "
-                "learn" + "s" * (len(found) == 1) + " nothing there.",
+                f"{called}: {units(found, len(gate.mean))} "
+                f"{'is' if len(found) == 1 else 'are'} {how} at 99 % of the steps and more, "
+                f"{_FLAT[gate.activation]}.",
                 {"gate": gate.name, "end": how, "units": found},
             )
+    if gate.activation != "relu" and gate.saturated >= _OFTEN and not (gate.shut or gate.open):
+        yield Finding(
+            one.label,
+            "gate",
+            f"{called}: {100 * gate.saturated:.0f} % of its values, over units and steps, are "
+            f"within 0.01 of an end, {_FLAT[gate.activation]}.",
+            {"gate": gate.name, "end": "saturated", "part": gate.saturated},
+        )
     if gate.still:
         yield Finding(
             one.label,
             "gate",
-            f"{called}: {units(gate.still)} of {len(gate.mean)} "
-            f"{'does' if len(gate.still) == 1 else 'do'} not react to the inputs (its standard "
+            f"{called}: {units(gate.still, len(gate.mean))} "
+            f"{'does' if len(gate.still) == 1 else 'do'} not react to the inputs (the standard "
             "deviation over time is below 0.001).",
             {"gate": gate.name, "end": "still", "units": gate.still},
         )
 
 
-def units(numbers: Any) -> str:
+def power(nats: Any) -> str:
+    """What is left, as a power of e; 0 where nothing is.
+
+    >>> power(-5.81), power(-np.inf)
+    ('e^-5.8', '0')
+    """
+    return "0" if np.isneginf(nats) else f"e^{nats:z.1f}"
+
+
+def signed(nats: Any) -> str:
+    """With its sign.
+
+    >>> signed(0.44), signed(-0.01), signed(-3.0)
+    ('+0.4', '+0.0', '-3.0')
+    """
+    return f"{nats:+z.1f}"
+
+
+def _steps(number: Any) -> str:
+    """A number of steps, in words.
+
+    >>> _steps(0.96), _steps(1.0), _steps(583.2)
+    ('1.0 steps', '1.0 steps', '583 steps')
+    """
+    return f"{number:.1f} steps" if number < 10 else f"{number:.0f} steps"
+
+
+def units(numbers: Any, of: int) -> str:
     """Unit numbers, in words.
 
-    >>> units([3]), units([1, 2, 5])
-    ('unit 3', 'units 1, 2, 5')
+    Args:
+        numbers: those of the units that are meant.
+        of: how many there are.
+
+    >>> units([3], 8), units([1, 2, 5], 8), units([0, 1], 2)
+    ('unit 3 of 8', 'units 1, 2, 5 of 8', 'all 2 units')
     """
     found = [str(int(n)) for n in numbers]
+    if len(found) == of:
+        return f"all {of} units" if of > 1 else "the only unit"
     shown = ", ".join(found[:_MOST_UNITS])
     more = f" and {len(found) - _MOST_UNITS} more" if len(found) > _MOST_UNITS else ""
-    return f"unit{'s' * (len(found) > 1)} {shown}{more}"
+    return f"unit{'s' * (len(found) > 1)} {shown}{more} of {of}"

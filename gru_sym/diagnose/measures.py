@@ -1,7 +1,8 @@
 """measures: what is measured of each pass of a trained network."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
 
 import numpy as np
 
@@ -10,12 +11,24 @@ from gru_sym.codegen.functions import Array
 from gru_sym.diagnose.gates import GateUse, gate_uses
 from gru_sym.diagnose.network import Pass
 from gru_sym.flow.initial.gates import SkipGate, skip_gates
-from gru_sym.flow.lags import adjoint, lag_curve
+from gru_sym.flow.lags import Adjoint, adjoint, lag_curve
 from gru_sym.flow.linearised import Linearised, along
 from gru_sym.flow.lyapunov import Lyapunov, lyapunov
+from gru_sym.flow.scaled import LN2, log_norm, rescaled
 from gru_sym.flow.summary import GradientFlow, along_steps
 
-__all__ = ["Measured", "Remedy", "measured", "memory_of", "milestones"]
+__all__ = [
+    "Gradient",
+    "Measured",
+    "Remedy",
+    "gradient_along",
+    "measured",
+    "memory_of",
+    "milestones",
+    "told_lag",
+]
+
+Context: TypeAlias = Literal["", "network", "pass"]
 
 LEFT = 0.01
 """A gradient counts as forgotten when less than this part of its largest is left."""
@@ -26,8 +39,11 @@ MOST_EXPONENTS = 64
 TARGETS = (0.9, 0.98)
 """Mean skip factors that are tried in the place of what was learned."""
 
-_BISECTIONS = 24
 _WIDEST = 40.0
+"""The largest shift that is tried."""
+
+_RUNS, _CLOSE = 30, 1e-4
+"""How often at most, and how near to its target a mean skip factor is brought."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +51,7 @@ class Remedy:
     """What another bias would do to the gradient: measured by running the cell again with it.
 
     Attributes:
-        biases: the biases that are shifted, all by the same amount in the direction of keeping.
-        shift: by how much.
+        shifts: bias → what is added to it, all as much in the direction of keeping.
         before: the mean skip factor as it is.
         after: with the shift.
         lag: where the gradient is compared.
@@ -44,8 +59,7 @@ class Remedy:
         log_after: with the shift.
     """
 
-    biases: tuple[str, ...]
-    shift: float
+    shifts: Mapping[str, float]
     before: float
     after: float
     lag: int
@@ -61,8 +75,15 @@ class Measured:
         label: the pass.
         cell: the name of its cell.
         units: the number of units of its output.
-        flow: where the gradient goes.
-        memory: the lag from which on less than 1 % of the gradient is left, for each sequence;
+        flow: where the gradient goes along the pass by itself.
+        context: whose gradient ``curve`` and the memories are: ``network`` for that of all layers
+            together, with the loss at the last output of the last of them; ``pass`` for that of
+            this pass alone, with the loss at its own last output, which is what can be said of a
+            network of two directions; empty where the pass is all there is.
+        reverse: whether it ran from the last input to the first.
+        curve: log-norm of the gradient with respect to the pass's states, (T + 1, B); in a network
+            it may be 0 at lag 0, where only the last layer is read.
+        memory: the lag from which on less than 1 % of the largest is left, for each sequence;
             None where that is not so at any lag.
         unit_memory: the same of each unit of the output state, as the median over the sequences,
             in steps, (n,); NaN where it is not so at any lag.
@@ -75,11 +96,21 @@ class Measured:
     cell: str
     units: int
     flow: GradientFlow
+    context: Context
+    reverse: bool
+    curve: Array = field(repr=False)
     memory: tuple[int | None, ...]
     unit_memory: Array = field(repr=False)
     gates: tuple[GateUse, ...]
     lyapunov: Lyapunov
     remedies: tuple[Remedy, ...]
+
+    @property
+    def relative(self) -> Array:
+        """``curve`` relative to lag 0, of a layer to its largest; mean of sequences, (T + 1,)."""
+        base = self.curve.max(axis=0) if self.context == "network" else self.curve[0]
+        found: Array = (self.curve - base).mean(axis=1)
+        return found
 
     @property
     def typical_memory(self) -> int | None:
@@ -88,36 +119,80 @@ class Measured:
         return known[len(known) // 2] if known and len(known) == len(self.memory) else None
 
 
-def measured(one: Pass, *, progress: Callable[[str], None] | None = None) -> Measured:
+@dataclass(frozen=True, eq=False)
+class Gradient:
+    """The gradient of a loss, along a pass or along a network that has it as a part."""
+
+    steps: Linearised = field(repr=False)
+    back: Adjoint = field(repr=False)
+
+
+def gradient_along(one: Pass) -> Gradient:
+    """The gradient of the sum of a pass's last output.
+
+    Args:
+        one: the pass.
+    """
+    steps = along(one.cell, one.trajectory)
+    return Gradient(steps, adjoint(steps))
+
+
+def measured(
+    one: Pass,
+    *,
+    network: Gradient | None = None,
+    context: Context = "",
+    progress: Callable[[str], None] | None = None,
+) -> Measured:
     """Measure a pass.
 
     Args:
         one: the pass.
+        network: the gradient of the network that it is a layer of.
+        context: as in :class:`Measured`.
         progress: called with what is being measured.
     """
     say = progress or (lambda _: None)
     say(f"{one.label}: gradients")
     steps = along(one.cell, one.trajectory)
     flow = along_steps(steps)
-    back = adjoint(steps)
-    block = steps.blocks[str(one.cell.states[0].name)]
-    with np.errstate(divide="ignore"):
-        entries = np.log(np.abs(back.rows[..., block])) + np.log(2) * back.exponent[..., None]
+    gradient = network or Gradient(steps, adjoint(steps))
+    curve, units = _seen(gradient, [str(state.name) for state in one.cell.states])
     say(f"{one.label}: Lyapunov exponents")
     found = _exponents(one, steps)
     say(f"{one.label}: other biases")
-    curve = flow.curve.log_norm.reshape(steps.T + 1, -1)
     return Measured(
         one.label,
         one.cell.name,
-        block.stop - block.start,
+        units.shape[-1],
         flow,
+        context,
+        one.reverse,
+        curve,
         tuple(memory_of(curve[:, b]) for b in range(steps.B)),
-        np.median(_memories(entries), axis=0),
+        np.median(_memories(units), axis=0),
         gate_uses(one),
         found,
         _remedies(one, steps),
     )
+
+
+def told_lag(T: int) -> int:
+    """The lag that sentences tell: 100, or the largest below it that the sequence has.
+
+    >>> told_lag(308), told_lag(60)
+    (100, 50)
+    """
+    return next((lag for lag in (100, 50, 20, 10, 5, 2) if lag <= T), 1)
+
+
+def _seen(gradient: Gradient, states: Sequence[str]) -> tuple[Array, Array]:
+    """Logs of the norm over some states, (T + 1, B), and of the first's entries, (T + 1, B, n)."""
+    rows, exponent = gradient.back.rows, gradient.back.exponent
+    blocks = [rows[..., gradient.steps.blocks[name]] for name in states]
+    with np.errstate(divide="ignore"):
+        units = np.log(np.abs(blocks[0])) + LN2 * exponent[..., None]
+    return log_norm(*rescaled(np.concatenate(blocks, axis=-1), exponent)), units
 
 
 def milestones(T: int) -> list[int]:
@@ -176,16 +251,16 @@ def _remedies(one: Pass, steps: Linearised) -> tuple[Remedy, ...]:
     gates = skip_gates(one.cell)
     if not gates:
         return ()
-    lag = max((k * 10**e for e in range(9) for k in (1, 2, 5) if k * 10**e <= steps.T), default=1)
+    lag = told_lag(steps.T)
     base = _relative(steps, lag)
     now = _mean_skip(steps, gates)
     found = []
     for target in TARGETS:
         if now < target:
-            shift, other = _shifted(one, gates, target)
-            names = tuple(name for gate in gates for name, _ in gate.biases)
+            shift, other = _shifted(one, gates, now, target)
+            shifts = {name: sign * shift for gate in gates for name, sign in gate.biases}
             after = _mean_skip(other, gates)
-            found.append(Remedy(names, shift, now, after, lag, base, _relative(other, lag)))
+            found.append(Remedy(shifts, now, after, lag, base, _relative(other, lag)))
     return tuple(found)
 
 
@@ -206,10 +281,13 @@ def _mean_skip(steps: Linearised, gates: tuple[SkipGate, ...]) -> float:
     return float(np.mean(found))
 
 
-def _shifted(one: Pass, gates: tuple[SkipGate, ...], target: float) -> tuple[float, Linearised]:
-    """The shift of the biases with which the mean skip factor is the target, by bisection.
+def _shifted(
+    one: Pass, gates: tuple[SkipGate, ...], now: float, target: float
+) -> tuple[float, Linearised]:
+    """The shift of the biases with which the mean skip factor is the target.
 
-    The cell runs anew each time, for its gates read what they have made of the state.
+    The cell runs anew each time, for its gates read what they have made of the state. The logit of
+    the mean is nearly straight in the shift: the regula falsi needs a few runs.
     """
     run = compile(one.cell)
 
@@ -220,13 +298,27 @@ def _shifted(one: Pass, gates: tuple[SkipGate, ...], target: float) -> tuple[flo
                 params[name] = params[name] + sign * shift
         return along(one.cell, run.forward(params, one.inputs, one.start))
 
-    low, high = 0.0, 1.0
-    while _mean_skip(steps_with(high), gates) < target and high < _WIDEST:
-        low, high = high, 2 * high
-    for _ in range(_BISECTIONS):
-        middle = (low + high) / 2
-        if _mean_skip(steps_with(middle), gates) < target:
-            low = middle
+    low, below = 0.0, _logit(now) - _logit(target)
+    shift, above = -below, np.nan
+    for _ in range(_RUNS):
+        steps = steps_with(shift)
+        mean = _mean_skip(steps, gates)
+        miss = _logit(mean) - _logit(target)
+        if abs(mean - target) <= _CLOSE or (miss < 0 and shift >= _WIDEST):
+            break
+        if miss < 0:
+            low, below = shift, miss
         else:
-            high = middle
-    return high, steps_with(high)
+            high, above = shift, miss
+        if np.isnan(above):
+            shift = min(2 * shift, _WIDEST)
+        else:
+            # Away from the ends, so that one that never moves does not hold the other up.
+            part = min(max(below / (below - above), 0.05), 0.95)
+            shift = low + part * (high - low)
+    return shift, steps
+
+
+def _logit(mean: float) -> float:
+    inside = min(max(mean, 1e-12), 1 - 1e-12)
+    return float(np.log(inside) - np.log1p(-inside))

@@ -13,8 +13,14 @@ from gru_sym.codegen.functions import Array
 from gru_sym.codegen.trajectory import Trajectory
 from gru_sym.errors import DataError
 from gru_sym.weights import Checkpoint, TrainingRun, load
+from gru_sym.weights.layout import Nonlinearity
 
 __all__ = ["Pass", "Trained", "trained"]
+
+_TANH = (
+    "The file does not tell whether this RNN has tanh or relu; tanh is assumed, and if that is "
+    "wrong so is all that follows: nonlinearity='relu' (--nonlinearity relu) is the other."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,12 +32,14 @@ class Pass:
         cell: its cell, under the network's names.
         params: the array of each of its parameters.
         trajectory: its values, in the order in which it ran: a reverse pass begins at the end.
+        reverse: whether it ran from the last input to the first.
     """
 
     label: str
     cell: Cell
     params: Mapping[str, Array] = field(repr=False)
     trajectory: Trajectory = field(repr=False)
+    reverse: bool = False
 
     @property
     def inputs(self) -> dict[str, Array]:
@@ -53,26 +61,41 @@ class Trained:
         convention: in words, what was found in it.
         passes: from the input up, forward before reverse.
         whole: all layers as one cell, where there are several and one direction; else None.
+        places: bias → where it is in the file, ``gru.bias_ih_l0[16:32]``; empty where there are
+            no biases, and for a run of our own, which has the cell's names.
+        biased: whether the network has biases.
+        notes: what was assumed, in sentences.
     """
 
     source: str
     convention: str
     passes: tuple[Pass, ...]
     whole: Pass | None
+    places: Mapping[str, str] = field(default_factory=dict)
+    biased: bool = True
+    notes: tuple[str, ...] = ()
 
 
-def trained(path: str | Path, xs: ArrayLike) -> Trained:
+def trained(
+    path: str | Path,
+    xs: ArrayLike,
+    *,
+    prefix: str | None = None,
+    nonlinearity: Nonlinearity | None = None,
+) -> Trained:
     """Read a checkpoint, and run it along its inputs in float64.
 
     Args:
         path: ``.safetensors`` or ``.pt``.
         xs: the input as the network reads it, (T, I) or (T, B, I), or (T,) where I is 1.
+        prefix: of the network's keys, where the file has several networks.
+        nonlinearity: of PyTorch's ``RNN``, which its file does not tell; None: tanh, with a note.
 
     Raises:
         WeightsError: the file is no checkpoint.
         DataError: the inputs are not of this network.
     """
-    checkpoint = load(path)
+    checkpoint = load(path, prefix=prefix, nonlinearity=nonlinearity or "tanh")
     inputs = _inputs(xs, checkpoint.input_size)
     name = Path(path).name
     if isinstance(checkpoint, TrainingRun):
@@ -84,7 +107,9 @@ def trained(path: str | Path, xs: ArrayLike) -> Trained:
     if len(checkpoint.layers) > 1 and not checkpoint.bidirectional:
         cell = checkpoint.cell()
         whole = _ran("all layers", cell, checkpoint.params(cell), inputs)
-    return Trained(name, checkpoint.convention, passes, whole)
+    notes = (_TANH,) if checkpoint.kind == "RNN" and nonlinearity is None else ()
+    places = checkpoint.torch_biases()
+    return Trained(name, checkpoint.convention, passes, whole, places, checkpoint.bias, notes)
 
 
 def _inputs(xs: ArrayLike, size: int) -> Array:
@@ -124,4 +149,4 @@ def _passes(checkpoint: Checkpoint, inputs: Array) -> Iterator[Pass]:
             if len(layer.passes) > 1:
                 label = f"{label}, {way}" if label else way
             own = {str(v.name): params[str(v.name)] for v in cell.params}
-            yield Pass(label or "the cell", cell, own, trajectory)
+            yield Pass(label or "the cell", cell, own, trajectory, way == "reverse")

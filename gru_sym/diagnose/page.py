@@ -6,13 +6,15 @@ figures of that pass, closed until somebody wants them. Figures are SVG within t
 
 import re
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+
+import numpy as np
 
 from gru_sym import __version__
 from gru_sym.atomic import writing
 from gru_sym.diagnose.figures import details, overview
-from gru_sym.diagnose.findings import Finding
+from gru_sym.diagnose.findings import Finding, power, signed
 from gru_sym.diagnose.measures import Measured, milestones
 from gru_sym.diagnose.report import Diagnosis
 from gru_sym.latex.page import page_of, text
@@ -25,7 +27,9 @@ _STYLE = """
 .lead{font-size:1.02rem}.findings{padding-left:1.2rem}.findings li{margin:.45rem 0}
 .kind{display:inline-block;min-width:5.2em;font-size:.78rem;color:var(--aside)}
 .figure{background:#fff;border-radius:6px;padding:.4rem;max-width:100%;height:auto}
-.wide{width:100%}
+.wide{width:100%;min-width:36rem}
+@media print{details.pass::details-content{content-visibility:visible;height:auto}
+.wide{min-width:0}figure,tr{break-inside:avoid}}
 details.pass{border:1px solid var(--line);border-radius:6px;margin:1rem 0;padding:.2rem 1rem}
 details.pass>summary{cursor:pointer;font-weight:bold;padding:.5rem 0}
 details.pass h3{font-size:1rem;margin:1.4rem 0 .4rem}
@@ -37,7 +41,8 @@ td.number,th.number{text-align:right;font-variant-numeric:tabular-nums}
 _PIXELS = 130
 """To an inch of a figure: its text is then a little smaller than that of the page."""
 
-_POWER = re.compile(r"e\^(-?[\d.]+|-inf|inf|nan)")
+_POWER = re.compile(r"e\^(-?[\d.]+)")
+_MINUS = re.compile(r"(?<![\w.])-(?=\d)")
 
 
 def write_page(found: Diagnosis, path: Path) -> None:
@@ -62,21 +67,21 @@ def html_of(found: Diagnosis) -> str:
     Args:
         found: the examination.
     """
-    every = [*found.passes, *([] if found.whole is None else [found.whole])]
+    every = found.every
     first, *rest = found.convention.splitlines()
     body = [
         "<main>\n<header>\n",
         f"<h1>{text(found.source)}</h1>\n",
         f'<p class="subtitle">{text(first)}</p>\n</header>\n',
         "<section>\n<h2>What was found</h2>\n",
-        *_findings(found, every),
+        _overall(found),
         "</section>\n<section>\n<h2>Overview</h2>\n",
-        _table(every),
+        _table(found),
         _figure(overview(found), "The norm of the gradient of the last output, by lag", wide=True),
-        "<p>The loss is the sum of the last output. A lag of k is k steps before the last one; "
-        "logarithms are natural. Units are numbered from 0.</p>\n</section>\n",
+        f"<p>{text(_loss(found))} A lag of k is k steps before the last one; logarithms are "
+        "natural. Units are numbered from 0.</p>\n</section>\n",
         "<section>\n<h2>In detail</h2>\n",
-        *(_details(one) for one in every),
+        *(_details(one, found) for one in every),
         "</section>\n<section>\n<h2>The file</h2>\n",
         *(f"<p>{text(line)}</p>\n" for line in (first, *rest)),
         f'<p class="subtitle">gru_sym {text(__version__)}</p>\n</section>\n</main>\n',
@@ -84,12 +89,34 @@ def html_of(found: Diagnosis) -> str:
     return page_of(f"{found.source}: gradient flow", "".join(body), style=_STYLE)
 
 
-def _findings(found: Diagnosis, every: list[Measured]) -> Iterator[str]:
-    for one in every:
-        mine = [each for each in found.findings if each.where == one.label]
-        if len(every) > 1:
-            yield f"<h3>{text(_capital(one.label))}</h3>\n"
-        yield f'<ul class="findings">\n{"".join(map(_finding, mine))}</ul>\n'
+def _overall(found: Diagnosis) -> str:
+    """What is said of the network as a whole; what is said of each pass is with its figures."""
+    told = {"", found.every[0].label} if found.whole or len(found.passes) == 1 else {""}
+    lines = _list(each for each in found.findings if each.where in told)
+    if len(found.every) > 1:
+        lines += "<p>What was found of each pass is in the details, behind its name.</p>\n"
+    return lines
+
+
+def _loss(found: Diagnosis) -> str:
+    """Whose gradient the table and the figure show."""
+    if found.whole is not None:
+        return (
+            "The loss is the sum of the last output of the last layer; each layer's curve is the "
+            "gradient with respect to its states in the network."
+        )
+    if len(found.passes) > 1:
+        return (
+            "A network of two directions has no one order of steps: each pass is measured by "
+            "itself, with the sum of its own last output as the loss; a reverse pass ends at the "
+            "first input."
+        )
+    return "The loss is the sum of the last output."
+
+
+def _list(found: Iterable[Finding]) -> str:
+    items = "".join(map(_finding, found))
+    return f'<ul class="findings">\n{items}</ul>\n' if items else ""
 
 
 def _finding(found: Finding) -> str:
@@ -97,41 +124,89 @@ def _finding(found: Finding) -> str:
 
 
 def _powers(words: str) -> str:
-    """Words as HTML, ``e^-5.8`` with its exponent raised."""
-    return _POWER.sub(lambda m: f"e<sup>{m[1].replace('-', chr(0x2212))}</sup>", text(words))
+    """Words as HTML, ``e^-5.8`` with its exponent raised, and minus signs as such."""
+    return _MINUS.sub("\N{MINUS SIGN}", _POWER.sub(r"e<sup>\1</sup>", text(words)))
 
 
-def _table(every: list[Measured]) -> str:
+def _table(found: Diagnosis) -> str:
+    every = found.every
     lags = milestones(every[0].flow.T)
     rows = []
     for one in every:
-        curve = one.flow.curve.log_norm.reshape(one.flow.T + 1, -1).mean(axis=1)
         memory = one.typical_memory
         cells = [
             str(one.units),
             f"> {one.flow.T}" if memory is None else str(memory),
-            f"{float(one.lyapunov.exponents[0]):.3f}".replace("-", "\N{MINUS SIGN}"),
-            *(f"e^{curve[lag] - curve[0]:.1f}" for lag in lags),
+            f"{float(one.lyapunov.exponents[0]):.3f}",
+            *(power(one.relative[lag]) for lag in lags),
         ]
-        numbers = "".join(f'<td class="number">{_powers(cell)}</td>' for cell in cells)
-        name = f"{one.label}<br><code>{text(one.cell)}</code>"
-        rows.append(f'<tr><th scope="row">{name}</th>{numbers}</tr>\n')
-    heads = ("units", "memory", "\N{GREEK SMALL LETTER LAMDA}\N{SUBSCRIPT ONE}", *map(str, lags))
-    titles = "".join(f'<th scope="col" class="number">{title}</th>' for title in heads)
+        cell = "" if one is found.whole else f"<br><code>{text(one.cell)}</code>"
+        rows.append((text(one.label) + cell, cells))
+    heads = ["units", "memory", "\N{GREEK SMALL LETTER LAMDA}\N{SUBSCRIPT ONE}", *map(str, lags)]
+    above = f'<tr><th colspan="4"></th><th colspan="{len(lags)}">gradient at lag</th></tr>\n'
+    layers = any(one.context == "network" for one in every)
+    of = "that at lag 0" + ", of a layer to its largest" * layers
     return (
-        '<div class="scroll table"><table>\n<thead>\n<tr><th colspan="4"></th>'
-        f'<th colspan="{len(lags)}" class="number">gradient at lag</th></tr>\n'
-        f'<tr><th scope="col">pass</th>{titles}</tr>\n</thead>\n'
-        f"<tbody>\n{''.join(rows)}</tbody>\n</table></div>\n"
-        '<p class="note">Memory: the lag, in steps, from which on less than 1 % of the largest '
+        _numbers("pass", heads, rows, above=above)
+        + '<p class="note">Memory: the lag, in steps, from which on less than 1 % of the largest '
         "gradient is left. λ₁: the largest Lyapunov exponent, in nats per step. The gradient is "
-        "relative to that at lag 0, the mean over the sequences.</p>\n"
+        f"relative to {of}, the mean over the sequences.</p>\n"
     )
 
 
-def _details(one: Measured) -> str:
+def _paths(one: Measured) -> str:
+    """Which path carries the gradient at lags 1, 10, 100 and so on."""
+    flow = one.flow
+    whole, skip = (
+        a.reshape(flow.T + 1, -1).mean(axis=1)
+        for a in (flow.curve.log_norm, flow.curve.skip_log_norm)
+    )
+    worth = flow.shapley
+    names = worth.families if worth is not None else ()
+    rows = []
+    for lag in milestones(flow.T):
+        cells = [power(whole[lag] - whole[0]), power(skip[lag] - skip[0])]
+        if worth is not None:
+            each = worth.values[lag].reshape(len(names), -1).mean(axis=1)
+            cells += [signed(value) if np.isfinite(value) else "–" for value in each]
+        mean = float(flow.length.mean.reshape(flow.T + 1, -1)[lag].mean())
+        rows.append((str(lag), [*cells, f"{mean:.1f}"]))
+    heads = ["all paths", "skip alone", *names, "steps not the skip"]
+    if worth is None:
+        note = "There are too many families of paths to tell what each is worth."
+    else:
+        note = (
+            "Of each family what it is worth to the log of the gradient, in nats (Shapley value): "
+            "they add up to all paths less the skip alone."
+        )
+    return f'{_numbers("lag", heads, rows)}<p class="note">{note}</p>\n'
+
+
+def _numbers(
+    first: str, heads: Sequence[str], rows: Iterable[tuple[str, Sequence[str]]], *, above: str = ""
+) -> str:
+    """A table; the first cell of each row is HTML."""
+    titles = "".join(f'<th scope="col" class="number">{text(title)}</th>' for title in heads)
+    body = "".join(
+        f'<tr><th scope="row">{name}</th>'
+        + "".join(f'<td class="number">{_powers(cell)}</td>' for cell in cells)
+        + "</tr>\n"
+        for name, cells in rows
+    )
+    return (
+        f'<div class="scroll table"><table>\n<thead>\n{above}<tr><th scope="col">{first}</th>'
+        f"{titles}</tr>\n</thead>\n<tbody>\n{body}</tbody>\n</table></div>\n"
+    )
+
+
+def _details(one: Measured, found: Diagnosis) -> str:
     parts = [f'<details class="pass">\n<summary>{text(_capital(one.label))}</summary>\n']
-    for heading, drawn in details(one):
+    whole = one is found.whole
+    if len(found.every) > 1 and not whole:
+        parts.append(_list(each for each in found.findings if each.where == one.label))
+    own = " along its own recurrence" if one.context == "network" else ""
+    parts.append(f"<h3>The paths by lag{own}</h3>\n{_paths(one)}")
+    for heading, drawn in details(one, units=not whole):
         parts.append(f"<h3>{text(heading)}</h3>\n{_figure(drawn, f'{one.label}: {heading}')}")
     return "".join([*parts, "</details>\n"])
 
@@ -142,7 +217,7 @@ def _figure(drawn: Figure, about: str, *, wide: bool = False) -> str:
     width = round(drawn.get_size_inches()[0] * _PIXELS)
     kind = "figure wide" if wide else "figure"
     return (
-        f'<figure><img class="{kind}" width="{width}" alt="{text(about)}" '
+        f'<figure class="scroll"><img class="{kind}" width="{width}" alt="{text(about)}" '
         f'src="data:image/svg+xml;base64,{data}"></figure>\n'
     )
 

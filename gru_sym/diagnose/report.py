@@ -10,11 +10,12 @@ from numpy.typing import ArrayLike
 
 from gru_sym.diagnose.findings import Finding, findings
 from gru_sym.diagnose.gates import GateUse
-from gru_sym.diagnose.measures import Measured, measured, milestones
+from gru_sym.diagnose.measures import Context, Measured, gradient_along, measured, milestones
 from gru_sym.diagnose.network import trained
 from gru_sym.flow.scaled import plain
 from gru_sym.flow.summary import GradientFlow
 from gru_sym.notebook import ShownAsText
+from gru_sym.weights.layout import Nonlinearity
 
 __all__ = ["Diagnosis", "diagnose"]
 
@@ -29,7 +30,7 @@ class Diagnosis(ShownAsText):
         passes: what was measured of each direction of each layer, from the input up.
         whole: where the gradient of all layers together goes, the loss at the last output; None
             with one layer, and with two directions.
-        findings: what it says, in sentences.
+        findings: what it says, in sentences: of all layers together first.
     """
 
     source: str
@@ -48,6 +49,11 @@ class Diagnosis(ShownAsText):
             "whole": None if self.whole is None else _pass(self.whole),
         }
 
+    @property
+    def every(self) -> tuple[Measured, ...]:
+        """All layers together where they are known together, then the passes."""
+        return self.passes if self.whole is None else (self.whole, *self.passes)
+
     def __str__(self) -> str:
         """The findings, a line each."""
         lines = [self.convention.splitlines()[0], ""]
@@ -57,13 +63,21 @@ class Diagnosis(ShownAsText):
 
 
 def diagnose(
-    path: str | Path, xs: ArrayLike, *, progress: Callable[[str], None] | None = None
+    path: str | Path,
+    xs: ArrayLike,
+    *,
+    prefix: str | None = None,
+    nonlinearity: Nonlinearity | None = None,
+    progress: Callable[[str], None] | None = None,
 ) -> Diagnosis:
     """Examine a trained network along a sequence, or several.
 
     Args:
         path: a checkpoint, ``.safetensors`` or ``.pt``, of PyTorch or of ``gru-sym train``.
         xs: the input as the network reads it, (T, I) or (T, B, I).
+        prefix: of the network's keys, where the file has several networks.
+        nonlinearity: of PyTorch's ``RNN``, which its file does not tell; None: tanh, which a
+            finding then says.
         progress: called with what is being measured.
 
     Raises:
@@ -75,11 +89,20 @@ def diagnose(
     >>> found.passes[0].units
     16
     """
-    network = trained(path, xs)
-    passes = tuple(measured(one, progress=progress) for one in network.passes)
-    whole = None if network.whole is None else measured(network.whole, progress=progress)
-    every = passes if whole is None else (*passes, whole)
-    return Diagnosis(network.source, network.convention, passes, whole, findings(every))
+    network = trained(path, xs, prefix=prefix, nonlinearity=nonlinearity)
+    if network.whole is None:
+        gradient, whole = None, None
+        context: Context = "pass" if len(network.passes) > 1 else ""
+    else:
+        gradient, context = gradient_along(network.whole), "network"
+        whole = measured(network.whole, progress=progress)
+    passes = tuple(
+        measured(one, network=gradient, context=context, progress=progress)
+        for one in network.passes
+    )
+    every = passes if whole is None else (whole, *passes)
+    said = findings(every, places=network.places, biased=network.biased, notes=network.notes)
+    return Diagnosis(network.source, network.convention, passes, whole, said)
 
 
 def _pass(one: Measured) -> dict[str, Any]:
@@ -89,6 +112,9 @@ def _pass(one: Measured) -> dict[str, Any]:
         "cell": one.cell,
         "units": one.units,
         "T": one.flow.T,
+        "gradient_of": one.context or "network",
+        "reverse": one.reverse,
+        "log_gradient": plain(one.relative),
         "memory": list(one.memory),
         "unit_memory": plain(one.unit_memory),
         "forgetting_time": flow["forgetting_time"],
@@ -109,8 +135,7 @@ def _pass(one: Measured) -> dict[str, Any]:
         "lyapunov": one.lyapunov.to_json(),
         "remedies": [
             {
-                "biases": list(remedy.biases),
-                "shift": remedy.shift,
+                "shifts": dict(remedy.shifts),
                 "mean_skip": remedy.before,
                 "mean_skip_then": remedy.after,
                 "lag": remedy.lag,

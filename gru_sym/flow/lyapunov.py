@@ -199,7 +199,7 @@ class _Collected:
         What is gone exactly is gone for good: a column of zeros, and columns beyond the number of
         rows that are not zeros, such as those of units of ``relu`` that are off.
         """
-        there = moved.any(axis=0)
+        there: Array = np.asarray(moved.any(axis=0))
         there[np.flatnonzero(there)[np.count_nonzero(moved.any(axis=1)) :]] = False
         self._columns = self._columns[there]
         return moved[:, there]

@@ -108,7 +108,7 @@ def _decomposed(moved: Array, steps: Linearised, t: int) -> tuple[Array, Array]:
 
 
 def _times(left: Array, rows: Array, exponent: Array) -> tuple[Array, Array]:
-    """A matrix, triangular as a rule, times one whose rows have exponents of two: (B, S, S), (B, S)."""
+    """A matrix, triangular as a rule, times rows with exponents of two: (B, S, S), (B, S)."""
     # Row i is Σ_j left[i, j] · row j, in the scale of the largest of these.
     with np.errstate(divide="ignore"):
         reach = np.where(left != 0, np.frexp(left)[1] + exponent[:, None, :], -(2**40))

@@ -167,6 +167,19 @@ class Checkpoint(ShownAsText):
                 out[f"{self.head_prefix}{role}"] = value.copy()
         return out
 
+    def torch_biases(self) -> dict[str, str]:
+        """The cell's biases -> where they are in PyTorch's: ``b_z`` -> ``gru.bias_ih_l0[16:32]``.
+
+        Where it is the sum of two of PyTorch's biases, that on the input is named; empty for a
+        network without biases.
+        """
+        H = self.hidden_size
+        return {
+            f"b_{block}{suffix}": f"{self.prefix}bias_ih{key_suffix}[{i * H}:{(i + 1) * H}]"
+            for key_suffix, suffix, _ in self._passes()
+            for i, block in enumerate(self._layout.blocks if self.bias else ())
+        }
+
     @property
     def _layout(self) -> Layout:
         return next(layout for layout in LAYOUTS.values() if layout.kind == self.kind)

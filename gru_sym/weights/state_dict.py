@@ -185,14 +185,15 @@ def _choose(contents: Contents, prefix: str | None) -> tuple[str, Passes]:
     if not networks:
         raise _nothing_found(contents)
     found = ", ".join(repr(name) for name in list(networks)[:_KEYS_SHOWN])
+    first = next(iter(networks))
     if prefix is None:
         if len(networks) > 1:
             raise WeightsError(
                 f"{contents.source} holds {len(networks)} recurrent networks, with the prefixes"
                 f" {found}",
-                mend=f"choose one: prefix={next(iter(networks))!r}",
+                mend=f"choose one: prefix={first!r} (--prefix {first})",
             )
-        return next(iter(networks.items()))
+        return first, networks[first]
     for name in (prefix, f"{prefix}."):
         if name in networks:
             return name, networks[name]
