@@ -164,3 +164,11 @@ def test_cotangents() -> None:
     with pytest.raises(DataError, match=r"must be \(T, H\) = \(3, 16\), got \(3, 1, 16\)"):
         GRU.backward(single, np.ones((T, 1, H)))
     assert GRU.backward(single, np.ones((T, H)))["x_bar"].dtype == np.float32
+
+
+def test_a_parameter_that_is_an_input() -> None:
+    made = Cell.parse("h_next = k * h + tanh(W @ x)")
+    params = {"k": np.ones(2), "W": np.ones((2, 1))}
+    with pytest.raises(DataError, match="k is an input of the cell, not a parameter") as caught:
+        compile(made).forward(params, np.ones((3, 1)))
+    assert "# params: k" in caught.value.mend

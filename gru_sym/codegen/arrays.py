@@ -50,6 +50,7 @@ def check_forward(cell: Cell, params: Mapping[str, ArrayLike], xs: Named, h0: Na
     Raises:
         DataError: an array is missing, unknown, of a wrong shape or type, empty or not finite.
     """
+    _refuse_inputs(params, cell)
     weights = _arrays(params, cell.params, "parameter")
     steps = None
     if cell.inputs:
@@ -219,6 +220,17 @@ def _refuse_unknown(given: Iterable[str], names: Iterable[str], kind: str) -> No
             there = f"the {kind}s are {', '.join(names)}" if names else f"it has no {kind}s"
             hint = did_you_mean(str(name), names)
             raise DataError(f"the cell has no {kind} {name}", mend=f"{hint} {there}".strip())
+
+
+def _refuse_inputs(params: Any, cell: Cell) -> None:
+    """A vector without the name of a bias is an input, and may have been meant otherwise."""
+    for var in cell.inputs:
+        if isinstance(params, Mapping) and var.name in params:
+            names = ", ".join(v.name for v in cell.params)
+            raise DataError(
+                f"{var.name} is an input of the cell, not a parameter: the parameters are {names}",
+                mend=f"write `# params: {var.name}` into the cell, or give it with the inputs",
+            )
 
 
 def _array(name: str, value: ArrayLike | None) -> Array:
