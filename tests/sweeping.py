@@ -46,14 +46,16 @@ commands.main()
 """
 
 
-def start(*arguments: str | Path, prelude: str = "", **options: Any) -> subprocess.Popen[str]:
+def start(
+    *arguments: str | Path, prelude: str = "", columns: int = 80, **options: Any
+) -> subprocess.Popen[str]:
     """A process of the command line, in a session of its own."""
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
     root = Path(__file__).parents[1]
     paths = [str(root), *filter(None, [os.environ.get("PYTHONPATH")])]
     return subprocess.Popen(
         [sys.executable, "-c", prelude + _MAIN, *map(str, arguments)],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "COLUMNS": "80"},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "COLUMNS": str(columns)},
         encoding=None if "text" in options else "utf-8",
         start_new_session=True,
         **options,

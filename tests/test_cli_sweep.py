@@ -139,6 +139,7 @@ def test_json() -> None:
             "--retry-failed goes with --resume",
         ),
         (["results"], "missing argument 'STORE'"),
+        (["results", "no.db", "--where", "size"], "--where is AXIS=VALUE, such as cell=gru"),
         (["results", "no.db"], "there is no store no.db"),
         (["results", "small.toml"], "is no store of gru-sym's"),
         (["results", "no.db", "--to", "xlsx"], "'xlsx' is not one of"),
@@ -197,6 +198,22 @@ def test_results(small: Results) -> None:
     assert (first["min"], first["max"]) == (min(values), max(values))
 
 
+def test_results_of_some_trials(small: Results) -> None:
+    some = gru_sym("results", "small.db", "--where", "size=2", "--where", "cell=gru", "--json")
+    assert json.loads(some.stdout)["trials"] == 4
+    either = gru_sym("results", "small.db", "--where", "cell=rnn", "--where", "cell=gru", "--json")
+    assert json.loads(either.stdout)["trials"] == 16
+    error = gru_sym("results", "small.db", "--where", "cel=gru", status=2).stderr
+    assert "there is no axis `cel`" in error
+    assert "did you mean `cell`" in error
+
+
+def test_a_figure(small: Results) -> None:
+    arguments = ["results", "small.db", "--where", "size=2", "--plot", "x.svg"]
+    assert "wrote x.svg" in gru_sym(*arguments).stderr
+    assert Path("x.svg").stat().st_size > 1000
+
+
 def test_results_with_failures() -> None:
     run("failing.toml", "--store", "r.db", status=1)
     lines = gru_sym("results", "r.db").stdout.splitlines()
@@ -233,10 +250,12 @@ def test_the_formats_are_those_that_there_are() -> None:
     assert tuple(FORMATS) == module.FORMATS
 
 
-def on_terminal(*arguments: str, interrupt_at: bytes | None = None) -> tuple[int, str]:
+def on_terminal(
+    *arguments: str, interrupt_at: bytes | None = None, columns: int = 80
+) -> tuple[int, str]:
     """Run with standard error on a terminal: the exit status, and all that was written there."""
     ours, theirs = pty.openpty()
-    process = start(*arguments, stderr=theirs, stdout=subprocess.DEVNULL)
+    process = start(*arguments, columns=columns, stderr=theirs, stdout=subprocess.DEVNULL)
     os.close(theirs)
     written = b""
     try:
@@ -265,6 +284,15 @@ def test_a_bar_on_a_terminal() -> None:
     assert "trials/s" in written
     assert "2 failed" in written
     assert written.rstrip().endswith("the outcomes are in r.db")
+
+
+def test_a_bar_on_a_narrow_terminal() -> None:
+    """The rate goes, and the time left has its room."""
+    arguments = ["sweep", "failing.toml", "--store", "r.db", "--jobs", "1"]
+    _, written = on_terminal(*arguments, columns=45)
+    assert "/4" in written
+    assert "trials/s" not in written
+    assert re.search(r"[\d-]:[\d-]{2}:[\d-]{2}", written)
 
 
 @pytest.mark.slow

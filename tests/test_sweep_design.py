@@ -65,6 +65,21 @@ def test_all_that_a_study_can_say() -> None:
     assert (last.variance, last.inputs, study.title) == (0.25, 5, "all of it")
 
 
+def test_a_study_in_a_line() -> None:
+    text = AXES + "seed = { from = 0, count = 100000 }"
+    assert (
+        repr(Study.parse(text))
+        == str(Study.parse(text))
+        == ("study: a grid of 400,000 trials (2 cell · 100,000 seed · 2 measurement)")
+    )
+    assert str(Study.parse(RANDOM)) == (
+        "study: a random design of 100 trials "
+        "(2 cell · size uniform · 2 T · gain log_uniform · seed uniform · 2 measurement)"
+    )
+    one = '[axes]\ncell = ["gru"]\nmeasurement = ["gradient_norm"]'
+    assert str(Study.parse(one)) == "study: a grid of 1 trial"
+
+
 def test_a_random_design() -> None:
     study = Study.parse(RANDOM)
     trials = list(study.trials())
@@ -121,7 +136,10 @@ def test_files_of_cells(tmp_path: Path) -> None:
         ('x = "\n', 1, "this is not TOML: illegal character"),
         ("a = 1\nb = = 2\n", 2, "this is not TOML: invalid value"),
         ("a = [1,\n", 1, "this is not TOML: invalid value"),
-        ("[axes]\n[axes]\n", 2, "this is not TOML: cannot declare"),
+        ("[axes]\n[axes]\n", 2, "this is not TOML: there is a second `axes`"),
+        (f"{AXES}T = [1]\ncell = [\n1,\n2]\n", 5, "this is not TOML: there is a second `cell`"),
+        ("'a b' = 1\n'a b' = 2\n", 2, "this is not TOML: there is a second `'a b'`"),
+        ("a = { b = 1, b = 2 }\n", 1, "this is not TOML: duplicate inline table key 'b'"),
         ("[axes]\ncell = ['gru']\n", 1, "the study has no `measurement`"),
         (f"titel = 'x'\n{AXES}", 1, "there is no key `titel`"),
         (f"{AXES}sise = [1]\n", 4, "there is no key `sise` in axes"),
@@ -143,7 +161,7 @@ def test_files_of_cells(tmp_path: Path) -> None:
         (
             f"{AXES}seed = {{ from = 0, count = 1000000 }}\n",
             1,
-            "the study has 4,000,000 trials (2 cell · 1000000 seed · 2 measurement), and 1,000,000",
+            "the study has 4,000,000 trials (2 cell · 1,000,000 seed · 2 measurement), and ",
         ),
         (
             f"{AXES}size = [16, 4096]\nT = [10,\n100000]\n",

@@ -94,6 +94,67 @@ def test_nothing_is_left_beside_a_store(store: Path) -> None:
     assert list(store.parent.iterdir()) == [store]
 
 
+@pytest.fixture
+def cut_short(store: Path) -> Path:
+    """The store as a full disk, or ``kill -9``, leaves it in the middle of a checkpoint.
+
+    Its first page says how many there are, but the last ones are in the log alone.
+    """
+    store.unlink()
+    with writing_to(store):
+        pass
+    size, log = store.stat().st_size, Path(f"{store}-wal")
+    with closing(sqlite3.connect(store)) as other:
+        other.execute("SELECT * FROM meta").fetchall()
+        sweep(Study.parse(SMALL), store, jobs=1)  # with another connection there is no checkpoint
+        logged = log.read_bytes()
+    assert not log.exists()
+    assert store.stat().st_size > size
+    store.write_bytes(store.read_bytes()[:size])
+    log.write_bytes(logged)
+    return store
+
+
+def test_a_checkpoint_that_was_cut_short(cut_short: Path, tmp_path: Path) -> None:
+    again = tmp_path / "again.db"
+    sweep(Study.parse(SMALL), again, jobs=1)
+    copy = tmp_path / "copy.db"
+    copy.write_bytes(cut_short.read_bytes())
+    Path(f"{copy}-wal").write_bytes(Path(f"{cut_short}-wal").read_bytes())
+    assert Results.load(copy).to_table() == Results.load(again).to_table()
+    assert sweep(Study.parse(SMALL), cut_short, jobs=1, resume=True).ran == 0
+    assert stored(cut_short) == stored(copy) == stored(again)
+    assert not list(tmp_path.glob("*-wal"))
+
+
+def test_a_checkpoint_that_was_cut_short_and_no_log(cut_short: Path) -> None:
+    Path(f"{cut_short}-wal").unlink()
+    assert all("is damaged" in message for message in refused(cut_short))
+
+
+def test_a_checkpoint_that_was_cut_short_and_half_a_log(cut_short: Path) -> None:
+    """What is damaged stays as it is, its log too."""
+    log = Path(f"{cut_short}-wal")
+    log.write_bytes(log.read_bytes()[:20_000])
+    before = cut_short.read_bytes(), log.read_bytes()
+    for use in (
+        lambda: sweep(Study.parse(SMALL), cut_short, jobs=1, resume=True),
+        lambda: Results.load(cut_short),
+    ):
+        with pytest.raises(DataError, match="is damaged"):
+            use()
+        assert (cut_short.read_bytes(), log.read_bytes()) == before
+
+
+def test_a_file_that_cannot_be_read(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(DataError, match="cannot be read: Permission denied"):
+        check_whose(store)
+
+
 @pytest.mark.parametrize("part", [0.3, 0.6, 0.9])
 def test_a_truncated_store(part: float, store: Path) -> None:
     store.write_bytes(store.read_bytes()[: int(part * store.stat().st_size)])
@@ -109,7 +170,8 @@ def test_pages_of_rubbish(store: Path) -> None:
 
 @pytest.mark.parametrize("column", ["data", "shape", "error", "configuration"])
 def test_a_value_that_was_changed(column: str, store: Path) -> None:
-    """Which SQLite cannot see; a sweep adds to such a store, but it is not read."""
+    """Which SQLite cannot see: it is not read; to resume runs that trial again, and no other."""
+    before, results = stored(store), Results.load(store)
     changes = {
         "data": "UPDATE quantities SET data = zeroblob(8) WHERE rowid = 3",
         "shape": "UPDATE quantities SET shape = '[2]' WHERE rowid = 3",
@@ -118,8 +180,12 @@ def test_a_value_that_was_changed(column: str, store: Path) -> None:
     }
     with closing(sqlite3.connect(store)) as connection, connection:
         connection.execute(changes[column])
-    with pytest.raises(DataError, match="is damaged"):
+    with pytest.raises(DataError, match="is damaged") as caught:
         Results.load(store)
+    assert "--resume runs it again" in caught.value.mend
+    assert sweep(Study.parse(SMALL), store, jobs=1, resume=True).ran == 1
+    assert stored(store) == before
+    assert Results.load(store).to_table() == results.to_table()
 
 
 def test_other_tables(store: Path) -> None:

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -66,6 +67,18 @@ def test_a_process_that_is_killed(joblib: ModuleType) -> None:
 
 
 @pytest.mark.slow
+def test_processes_that_are_no_longer_wanted(joblib: ModuleType) -> None:
+    """After an error, say: joblib does not warn of what we have cancelled."""
+    with pool(jobs=2) as run:
+        outcomes = run(TRIALS)
+        next(outcomes)
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            outcomes.close()  # type: ignore[attr-defined]
+    assert [str(each.message) for each in told] == []
+
+
+@pytest.mark.slow
 def test_processes_are_deaf_to_an_interrupt(joblib: ModuleType) -> None:
     """Ctrl-C reaches all that run in a terminal: no process prints the place where it was."""
 
@@ -113,8 +126,8 @@ def test_impossible_pools(arguments: dict[str, Any], message: str) -> None:
 
 def test_a_library_that_is_absent() -> None:
     with pytest.raises(MissingLibraryError) as caught:
-        library("no_such_library.part", "sweep")
-    assert caught.value.message == "this needs no_such_library, which is not installed"
+        library("no_such_library.part", "sweep", "a sweep")
+    assert caught.value.message == "a sweep needs no_such_library, which is not installed"
     assert caught.value.mend == "pip install 'gru_sym[sweep]'"
 
 

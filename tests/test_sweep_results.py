@@ -130,6 +130,27 @@ def test_a_table(curves: Results) -> None:
     assert len(rows) == 2 * (4 + 6 + 2 * (2 + 3) + 2) + 8 + 4
 
 
+def test_only_some(curves: Results) -> None:
+    some = curves.only(size="3", seed=[5], gain="1", measurement="fake")
+    assert {(r.point["size"], r.point["seed"], r.point["measurement"]) for r in some.records} == {
+        (3, 5, "fake")
+    }
+    assert some.counts == Counts(2, 2, 0)
+    assert curves.only(size=[2, 3]).counts == curves.only(size=np.array([3, 2])).counts
+    assert curves.only(size=np.int64(3), T="4.0").counts == Counts(4, 3, 1)
+    for wanted, message, mend in (
+        ({"sizes": 3}, "there is no axis `sizes`", "did you mean `size`? The axes are cell, "),
+        ({"self": 3}, "there is no axis `self`", "The axes are cell, "),
+        ({"size": "4"}, "no trial has the size `4`", "There are 2, 3"),
+        ({"cell": "rn"}, "no trial has the cell `rn`", "did you mean `rnn`? There are rnn"),
+        ({"size": []}, "no trial has all of these values", "choose fewer"),
+    ):
+        with pytest.raises(DataError) as caught:
+            curves.only(**wanted)
+        assert caught.value.message == message
+        assert caught.value.mend.startswith(mend)
+
+
 def test_what_is_not_there_yet(xarray: ModuleType, tmp_path: Path) -> None:
     study = Study.parse(SMALL)
     every = list(study.trials())

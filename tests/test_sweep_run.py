@@ -53,13 +53,14 @@ def test_a_sweep(store: Path) -> None:
 def test_running_twice_adds_nothing(store: Path) -> None:
     study = Study.parse(SMALL)
     sweep(study, store, jobs=1)
-    once = stored(store)
+    once, content = stored(store), store.read_bytes()
     with pytest.raises(DataError, match="has 16 trials already"):
         sweep(study, store, jobs=1)
     assert stored(store) == once
     told: list[Counts] = []
     assert sweep(study, store, jobs=1, resume=True, progress=told.append).ran == 0
     assert told == [Counts(16, 16, 0)]
+    assert store.read_bytes() == content
     assert stored(store) == once
 
 

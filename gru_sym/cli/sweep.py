@@ -23,6 +23,9 @@ TRIALS_FAILED = 1
 FORMATS = ("csv", "parquet", "netcdf")
 """As :data:`gru_sym.sweep.export.FORMATS`, which would load NumPy."""
 
+NARROW = 60
+"""Columns of a terminal, below which there is no room for all that a bar tells."""
+
 SHOWN = 5
 """Errors that are told of."""
 
@@ -115,6 +118,7 @@ def sweep_command(
             "  gru-sym results results.db",
             "  gru-sym results results.db --to csv -o - | head",
             "  gru-sym results results.db --to netcdf",
+            "  gru-sym results results.db --plot sizes.svg --where cell=gru --where gain=1.0",
         )
     ),
 )
@@ -132,9 +136,17 @@ def sweep_command(
     help="The file to write; - is standard output, for csv.  [default: STORE with another ending]",
 )
 @click.option(
-    "--plot", metavar="FILE", help="Draw the first quantity, a line a cell: .svg, .pdf or .png."
+    "--plot",
+    metavar="FILE",
+    help="Draw the first quantity, its median over seeds: .svg, .pdf or .png.",
 )
 @click.option("--quantity", metavar="NAME", help="What --plot draws.  [default: the first]")
+@click.option(
+    "--where",
+    metavar="AXIS=VALUE",
+    multiple=True,
+    help="Of these trials alone: once for each axis, or more often for either of its values.",
+)
 @_json
 def results_command(
     store: str,
@@ -142,6 +154,7 @@ def results_command(
     out: str | None,
     plot: str | None,
     quantity: str | None,
+    where: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Show, or write to a file, what a sweep has found so far.
@@ -155,7 +168,8 @@ def results_command(
         raise click.UsageError("standard output is for --to csv, without --json")
     from gru_sym.sweep import Results
 
-    results = Results.load(store)
+    chosen = _chosen(where)
+    results = Results.load(store).only(**chosen)
     written = _export(results, store, form, out) if form is not None else None
     if quantity is not None and plot is None:
         raise click.UsageError("--quantity says what --plot draws")
@@ -204,13 +218,15 @@ def progress_bar() -> Iterator["Callable[[Counts], None] | None"]:
         return
     from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-    columns = (
+    columns = [
         TextColumn("trial {task.completed:.0f}/{task.total:.0f}"),
         BarColumn(bar_width=None),
         TextColumn("{task.fields[failed]}", style="red"),
         TextColumn("{task.fields[rate]}", style="dim"),
         TimeRemainingColumn(elapsed_when_finished=True),
-    )
+    ]
+    if console.width < NARROW:  # the time left is worth more than the rate
+        del columns[3]
     with Progress(*columns, console=console, transient=True, expand=True) as bar:
         first: list[tuple[TaskID, int, float]] = []
 
@@ -234,6 +250,17 @@ def _print_summary(found: "Summary") -> None:
     console.print(str(found), soft_wrap=not console.is_terminal)
     _print_failures(found.failures)
     click.echo(f"{found.seconds:.1f} s; the outcomes are in {found.store}", err=True)
+
+
+def _chosen(where: tuple[str, ...]) -> dict[str, list[str]]:
+    """Axis → the values that it may have."""
+    chosen: dict[str, list[str]] = {}
+    for each in where:
+        axis, sign, value = each.partition("=")
+        if not sign:
+            raise click.UsageError(f"--where is AXIS=VALUE, such as cell=gru, and not {each:.60}")
+        chosen.setdefault(axis.strip(), []).append(value.strip())
+    return chosen
 
 
 def _export(results: "Results", store: str, form: str, out: str | None) -> str:

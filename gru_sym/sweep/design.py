@@ -5,7 +5,7 @@ import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from types import MappingProxyType
@@ -18,6 +18,7 @@ from gru_sym.cells.equations import Cell
 from gru_sym.cells.naming import did_you_mean
 from gru_sym.errors import DataError, GruSymError, Place, StudyError, TextError
 from gru_sym.flow.initial.draw import SCHEMES
+from gru_sym.notebook import ShownAsText
 from gru_sym.sweep.axes import AXES, Distribution, Source, Value, Values, number, shown
 from gru_sym.sweep.lessons import LEARNS, check_lessons, lessons_of
 from gru_sym.sweep.measurements import MEASUREMENTS
@@ -37,11 +38,14 @@ _PER_TRIAL = 100
 """Draws for each trial, at most, of which the first that is new counts."""
 _KEYS = ("title", "design", "trials", "seed", "axes", "inputs", "learning")
 _OF_RANDOM = ("trials", "seed")
+_WORD = r"""\s*([\w.-]+|"[^"]*"|'[^']*')\s*"""
+_KEY, _HEADER = re.compile(f"{_WORD}="), re.compile(rf"\s*\[+{_WORD}\]")
+_TWICE = re.compile(r"Cannot overwrite a value|Cannot declare .* twice")
 _WHERE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 
 
-@dataclass(frozen=True)
-class Study:
+@dataclass(frozen=True, repr=False)
+class Study(ShownAsText):
     """A study: which trials there are. Made by :meth:`load` or :meth:`parse`.
 
     Attributes:
@@ -60,13 +64,13 @@ class Study:
     title: str
     design: str
     axes: Mapping[str, Values]
-    equations: Mapping[str, str] = field(repr=False)
+    equations: Mapping[str, str]
     variance: float = 1.0
     inputs: int | None = None
     learning: str = ""
     draws: int = 0
     seed: int = 0
-    text: str = field(default="", repr=False)
+    text: str = ""
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "Study":
@@ -153,6 +157,22 @@ class Study:
             return self.draws * measured
         return math.prod(len(self._listed(name)) for name in AXES)
 
+    def __str__(self) -> str:
+        """How many trials there are, and of how many values, in a line."""
+        design = "a grid" if self.design == "grid" else "a random design"
+        trials = "1 trial" if len(self) == 1 else f"{len(self):,} trials"
+        lengths = f" ({self.lengths})" if self.lengths else ""
+        return f"{self.title}: {design} of {trials}{lengths}"
+
+    @property
+    def lengths(self) -> str:
+        """How long each axis is, in words, but those of one value."""
+        return " · ".join(
+            f"{len(values):,} {name}" if isinstance(values, tuple) else f"{name} {values.kind}"
+            for name, values in self.axes.items()
+            if isinstance(values, Distribution) or len(values) > 1
+        )
+
     def trials(self) -> Iterator[Trial]:
         """All trials, in an order that is always the same.
 
@@ -221,15 +241,31 @@ def _read(text: str) -> tuple[Source, dict[str, Any]]:
         if where and where[1]:
             place = Place(int(where[1]), int(where[2]))
         said = _WHERE.sub("", str(error))
+        mend = 'write lines such as `size = [32, 64]` and `cell = ["gru"]`'
+        if _TWICE.fullmatch(said):
+            said, place = _twice(lines, place)
+            mend = "take one of them off"
         raise StudyError(
             f"this is not TOML: {said[:1].lower()}{said[1:]}",
-            mend='write lines such as `size = [32, 64]` and `cell = ["gru"]`',
+            mend=mend,
             place=place,
             source=text,
         ) from None
     except (ValueError, RecursionError) as error:
         what = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise StudyError(f"this is no study: {what:.200}", mend="see the page on sweeps") from None
+
+
+def _twice(lines: list[str], place: Place) -> tuple[str, Place]:
+    """What is there twice: the last key before the place, which is that of its value's end."""
+    line = place.line
+    key = _HEADER.match(lines[line - 1])
+    while key is None and line:
+        key = _KEY.match(lines[line - 1])
+        line -= key is None
+    if key is None:
+        return "a key is there twice", place
+    return f"there is a second `{key[1]:.60}`", Place(line, key.start(1) + 1)
 
 
 def _text(source: Source, table: Mapping[str, Any], key: str, default: str) -> str:
@@ -315,15 +351,11 @@ def _equations(source: Source, axes: Mapping[str, Values], folder: Path) -> dict
 def _check_amount(source: Source, study: Study) -> None:
     """Raise where there is too much to do, or less than is asked for."""
     if len(study) > MOST_TRIALS:
-        counts = " · ".join(
-            f"{len(values)} {name}"
-            for name, values in study.axes.items()
-            if isinstance(values, tuple) and len(values) > 1
-        )
         path = ("axes",) if study.design == "grid" else ("trials",)
         raise source.error(
             path,
-            f"the study has {len(study):,} trials ({counts}), and {MOST_TRIALS:,} are the most",
+            f"the study has {len(study):,} trials ({study.lengths}), "
+            f"and {MOST_TRIALS:,} are the most",
             'take shorter axes, or draw some with design = "random"',
         )
     sizes, lengths = (_largest(study.axes[name]) for name in ("size", "T"))

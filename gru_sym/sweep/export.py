@@ -49,7 +49,8 @@ def write_parquet(results: Results, file: BinaryIO) -> None:
     Raises:
         MissingLibraryError: pyarrow is not installed.
     """
-    arrow, parquet = (library(name, "data") for name in ("pyarrow", "pyarrow.parquet"))
+    arrow = library("pyarrow", "data", "a .parquet file")
+    parquet = library("pyarrow.parquet", "data", "a .parquet file")
     kinds = {"name": arrow.string(), "whole": arrow.int64(), "real": arrow.float64()}
     types = {name: kinds[axis.kind] for name, axis in AXES.items()}
     types |= {"quantity": arrow.string(), "units": arrow.string()}
@@ -69,7 +70,7 @@ def write_netcdf(results: Results, file: BinaryIO) -> None:
         MissingLibraryError: xarray, h5netcdf or h5py is not installed.
     """
     for name in ("h5netcdf", "h5py"):
-        library(name, "data")
+        library(name, "data", "a .nc file")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "results.nc"
         results.to_xarray().to_netcdf(path, engine="h5netcdf")

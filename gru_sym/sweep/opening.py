@@ -16,6 +16,11 @@ VERSION = 1
 TIMEOUT = 5.0
 """Seconds to wait for the end of somebody else's transaction."""
 
+# Of the database header, https://www.sqlite.org/fileformat.html#the_database_header
+_SQLITE, _HEADER = b"SQLite format 3\0", 100
+_WHOSE, _VERSION = 68, 60
+"""Where ``application_id`` and ``user_version`` stand, each of four bytes, the highest first."""
+
 _SCHEMA = (
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
     # The trials of the study that was swept last, in order, with the values of their axes.
@@ -50,17 +55,18 @@ def check_whose(path: Path) -> None:
     """
     if not path.is_file():
         raise DataError(f"{path} is no file", mend=ELSEWHERE)
+    # From the file, and not through SQLite: that would leave a lock and a log beside it, or, where
+    # it is told to do without, take a file for damaged whose last pages are in the log alone, as a
+    # checkpoint leaves it that a full disk cut short. The header is there from the start.
     try:
-        # Immutable: without a lock and a log of SQLite's. A store's header is in the file itself,
-        # as it was there from the start.
-        with closing(_open(path, "mode=ro&immutable=1")) as connection:
-            (whose,) = connection.execute("PRAGMA application_id").fetchone()
-            (version,) = connection.execute("PRAGMA user_version").fetchone()
-    except sqlite3.DatabaseError as error:
-        if _code(error) == sqlite3.SQLITE_NOTADB:
-            raise DataError(f"{path} is no store of gru-sym's", mend=ELSEWHERE) from error
-        raise _explained(path, error) from error
-    if whose != APPLICATION:
+        with path.open("rb") as file:
+            header = file.read(_HEADER)
+    except OSError as error:
+        raise DataError(
+            f"{path} cannot be read: {error.strerror}", mend="see whose file it is, or " + ELSEWHERE
+        ) from error
+    whose, version = (int.from_bytes(header[at : at + 4], "big") for at in (_WHOSE, _VERSION))
+    if not header.startswith(_SQLITE) or whose != APPLICATION:
         raise DataError(f"{path} is no store of gru-sym's", mend=ELSEWHERE)
     if version != VERSION:
         raise DataError(
@@ -73,6 +79,10 @@ def check_whose(path: Path) -> None:
 def connected(path: Path, *, read_only: bool = False) -> Iterator[sqlite3.Connection]:
     """A connection to a store that was found to be whole."""
     with explaining(path):
+        if Path(f"{path}-wal").exists():
+            # To close the last connection writes the log into the file, whatever was found in that:
+            # one that may not write looks first, and leaves a damaged store as it is.
+            _opened(path, "mode=ro", query_only=True).close()
         try:
             connection = _opened(path, "mode=rw", query_only=read_only)
         except sqlite3.OperationalError:
@@ -175,11 +185,11 @@ def _code(error: sqlite3.Error) -> int:
     return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
 
 
-def damaged(path: Path, said: object) -> DataError:
+def damaged(
+    path: Path, said: object, *, mend: str = "bring it back from a copy, or " + ELSEWHERE
+) -> DataError:
     """The error of a store that is not as it was written."""
-    return DataError(
-        f"{path} is damaged: {said}", mend="bring it back from a copy, or " + ELSEWHERE
-    )
+    return DataError(f"{path} is damaged: {said}", mend=mend)
 
 
 def _explained(path: Path, error: sqlite3.Error) -> DataError:

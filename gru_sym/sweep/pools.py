@@ -8,9 +8,10 @@ import logging
 import re
 import signal
 import threading
+import warnings
 from asyncio import CancelledError
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from itertools import islice
 from typing import Any, TypeAlias
 
@@ -61,17 +62,23 @@ def pool(jobs: int | None = None, cluster: str | None = None) -> Iterator[Pool]:
         raise DataError(
             f"{jobs} processes cannot run", mend=f"give --jobs a number from 1 to {MOST_JOBS}"
         )
-    library("threadpoolctl", "sweep")
+    library("threadpoolctl", "sweep", "a sweep")
     if jobs is None:
-        jobs = library("joblib", "sweep").cpu_count()
+        jobs = library("joblib", "sweep", "a sweep on several cores").cpu_count()
     if jobs == 1:
         yield lambda trials: map(perform, trials)
     else:
-        yield lambda trials: _on_processes(library("joblib", "sweep"), jobs, trials)
+        joblib = library("joblib", "sweep", "a sweep on several cores")
+        yield lambda trials: _on_processes(joblib, jobs, trials)
 
 
-def library(name: str, extra: str) -> Any:
+def library(name: str, extra: str, user: str) -> Any:
     """An optional library.
+
+    Args:
+        name: the library's.
+        extra: what brings it.
+        user: what needs it, for the message.
 
     Raises:
         MissingLibraryError: it is not installed; with the line that installs it.
@@ -80,7 +87,7 @@ def library(name: str, extra: str) -> Any:
         return importlib.import_module(name)
     except ImportError as error:
         raise MissingLibraryError(
-            f"this needs {name.partition('.')[0]}, which is not installed",
+            f"{user} needs {name.partition('.')[0]}, which is not installed",
             mend=f"pip install 'gru_sym[{extra}]'",
         ) from error
 
@@ -139,8 +146,14 @@ def _parallel(
         parallel = joblib.Parallel(jobs, return_as="generator_unordered", batch_size=1)
     with _uninterrupted():  # it starts the processes
         started = parallel(joblib.delayed(run)(trial) for trial in trials)
-    with closing(started) as outcomes:
-        yield from outcomes
+    try:
+        for outcome in started:  # noqa: UP028  (`yield from` would close it before we do)
+            yield outcome
+    finally:
+        with warnings.catch_warnings():  # of what is cancelled because nobody wants it any more
+            told = r"\d+ tasks (have been successfully|which were still)"
+            warnings.filterwarnings("ignore", told, UserWarning)
+            started.close()
 
 
 def _leave_interrupts() -> None:
@@ -164,7 +177,7 @@ def _uninterrupted() -> Iterator[None]:
 @contextmanager
 def _client(address: str) -> Iterator[Any]:
     """A connection to a scheduler that has workers."""
-    distributed = library("distributed", "cluster")
+    distributed = library("distributed", "cluster", "a sweep on a cluster")
     if not _ADDRESS.fullmatch(address):
         raise DataError(
             f"`{address:.80}` is no address of a Dask scheduler",
@@ -203,7 +216,7 @@ def _quiet(*names: str) -> Iterator[None]:
 
 def _on_cluster(client: Any, trials: Iterable[Trial]) -> Iterator[Outcome]:
     """What a lost worker was doing, others do; a trial that kills one after another has failed."""
-    distributed = library("distributed", "cluster")
+    distributed = library("distributed", "cluster", "a sweep on a cluster")
     left = iter(trials)
     waiting = {}
     done = distributed.as_completed(loop=client.loop)

@@ -2,13 +2,14 @@
 
 import json
 import os
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gru_sym.cells.naming import did_you_mean
 from gru_sym.codegen.functions import Array
 from gru_sym.errors import DataError
 from gru_sym.notebook import ShownAsText
@@ -24,6 +25,9 @@ __all__ = ["Results"]
 
 SELDOM = ("task", "paths")
 """Axes that results have a dimension for only where a study goes over them."""
+
+MOST_SHOWN = 20
+"""Values of an axis that an error tells of."""
 
 TRIAL = "trial"
 """The dimension of a random design: one point after the other."""
@@ -100,6 +104,33 @@ class Results(ShownAsText):
             if quantity in record.values:
                 yield record.point, record.values[quantity]
 
+    def only(self, /, **wanted: Value | Iterable[Value]) -> "Results":
+        """The results of some trials: ``results.only(cell="gru", size=[8, 16])``.
+
+        Args:
+            wanted: axis → its value, or several of which each will do; as text, too: "8".
+
+        Raises:
+            DataError: there is no such axis, or no trial has such a value, or all of them.
+        """
+        records = self.records
+        for axis, given in wanted.items():
+            if axis not in AXES:
+                hint = did_you_mean(axis, AXES)
+                raise DataError(
+                    f"there is no axis `{axis:.60}`",
+                    mend=f"{hint} The axes are {', '.join(AXES)}".lstrip(),
+                )
+            there = tuple(dict.fromkeys(record.point[axis] for record in self.records))
+            several = (
+                given if isinstance(given, Iterable) and not isinstance(given, str) else [given]
+            )
+            values = {value for each in several for value in _meant(axis, each, there)}
+            records = tuple(record for record in records if record.point[axis] in values)
+        if not records:
+            raise DataError("no trial has all of these values", mend="choose fewer, or others")
+        return replace(self, records=records)
+
     def to_xarray(self) -> "xarray.Dataset":
         """All quantities as variables with named dimensions and units.
 
@@ -112,7 +143,7 @@ class Results(ShownAsText):
         Raises:
             MissingLibraryError: xarray is not installed.
         """
-        xarray = library("xarray", "data")
+        xarray = library("xarray", "data", "an array with named dimensions")
         dims, coordinates, places = self._placed()
         shape = tuple(len(coordinates[dim][1]) for dim in dims)
         if self.design != "grid":
@@ -233,3 +264,23 @@ class Results(ShownAsText):
         design = "a grid" if self.design == "grid" else "a random design"
         said = f"{self.title}: {design} of {total:,} trials; {done:,} are done, {failed:,} failed"
         return said + (f", {self.counts.missing:,} are missing" if self.counts.missing else "")
+
+
+def _meant(axis: str, given: Value, there: tuple[Value, ...]) -> list[Value]:
+    """The values of an axis that are this one, by themselves or by a text of them."""
+    found = [value for value in there if str(value) == str(given) or _number(given) == value]
+    if not found:
+        texts = [str(value) for value in there]
+        hint = did_you_mean(str(given), texts) if AXES[axis].kind == "name" else ""
+        shown = ", ".join(texts[:MOST_SHOWN]) + (", …" if len(texts) > MOST_SHOWN else "")
+        raise DataError(
+            f"no trial has the {axis} `{given!s:.60}`", mend=f"{hint} There are {shown}".lstrip()
+        )
+    return found
+
+
+def _number(given: Value) -> float | None:
+    try:
+        return float(given)
+    except ValueError:
+        return None

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -37,6 +38,10 @@ __all__ = ["Counts", "Failure", "Record", "Store", "reading_from", "writing_to"]
 DONE, FAILED = "done", "failed"
 MOST_ERRORS = 100
 """Different errors that are told of."""
+
+_AGAIN = (
+    "gru-sym sweep STUDY --store FILE --resume runs it again, and leaves the others as they are"
+)
 
 
 class Counts(NamedTuple):
@@ -166,6 +171,8 @@ class Store:
     ) -> list[int]:
         """Make a study the store's, and say which of its trials are to be run, by their numbers.
 
+        What is not as it was recorded is taken out, and counts as not run yet.
+
         Args:
             meta: what is to be known of the study; ``versions`` has those of the code.
             trials: all trials of the study.
@@ -179,19 +186,39 @@ class Store:
             (there,) = connection.execute("SELECT count(*) FROM trials").fetchone()
             if there:
                 self._check_going_on(there, meta, resume=resume)
-            connection.execute("DELETE FROM meta")
-            connection.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
-            connection.execute("DELETE FROM plan")
-            connection.executemany(
-                "INSERT INTO plan VALUES (?, ?, ?)",
-                ((n, trial.key, json.dumps(trial.point)) for n, trial in enumerate(trials)),
-            )
+            # What is the same already is not written: to resume where nothing is missing leaves the
+            # file as it is.
+            if self.meta() != dict(meta):
+                connection.execute("DELETE FROM meta")
+                connection.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
+            self._plan((n, trial.key, json.dumps(trial.point)) for n, trial in enumerate(trials))
+            if there:
+                self._drop_damaged(_code_of(meta))
             rows = connection.execute(
                 "SELECT position FROM plan LEFT JOIN trials USING (key)"
                 " WHERE status IS NULL OR (status = 'failed' AND ?) ORDER BY position",
                 (retry_failed,),
             )
             return [position for (position,) in rows]
+
+    def _plan(self, rows: Iterator[tuple[int, str, str]]) -> None:
+        """Make these the rows of the plan; those that it begins with already stay."""
+        there = self._connection.execute("SELECT position, key, point FROM plan ORDER BY position")
+        row = next(rows, None)
+        same = 0
+        while row is not None and row == there.fetchone():
+            row = next(rows, None)
+            same += 1
+        there.close()
+        self._connection.execute("DELETE FROM plan WHERE position >= ?", (same,))
+        if row is not None:
+            self._connection.executemany("INSERT INTO plan VALUES (?, ?, ?)", chain([row], rows))
+
+    def _drop_damaged(self, code: str) -> None:
+        """Take out the study's trials that are not as they were recorded: they are missing then."""
+        bad = [(key,) for key, _, whole in self._outcomes(code) if not whole]
+        self._connection.executemany("DELETE FROM trials WHERE key = ?", bad)
+        self._connection.executemany("DELETE FROM quantities WHERE key = ?", bad)
 
     def record(self, outcome: Outcome) -> None:
         """Keep what came of a trial, in a transaction of its own.
@@ -234,40 +261,44 @@ class Store:
             self._connection.execute("BEGIN")  # one snapshot, while others go on writing
             try:
                 meta = self.meta()
-                values = self._values()
-                records = tuple(self._records(meta, values))
+                records = tuple(self._records(_code_of(meta)))
             finally:
                 self._connection.execute("COMMIT")
         return meta, records
 
-    def _records(
-        self, meta: Mapping[str, str], values: Mapping[str, dict[str, Array]]
-    ) -> Iterator[Record]:
-        code = json.loads(meta.get("versions", "{}")).get("gru_sym", "")
+    def _records(self, code: str) -> Iterator[Record]:
+        for _, record, whole in self._outcomes(code):
+            if not whole:
+                where = ", ".join(f"{name} {value}" for name, value in record.point.items())
+                raise damaged(
+                    self.path, f"a trial is not as it was recorded ({where})", mend=_AGAIN
+                )
+            yield record
+
+    def _outcomes(self, code: str) -> Iterator[tuple[str, Record, bool]]:
+        """Each trial of the study: its key, what is there, whether that is what was recorded."""
         rows = self._connection.execute(
             "SELECT plan.key, point, configuration, status, error, digest"
             " FROM plan LEFT JOIN trials USING (key) ORDER BY position"
         )
         for key, point, configuration, status, error, digest in rows:
-            found = values.get(key, {}) if status else {}
-            if status and (
-                key_of(configuration, code) != key or _digest(status, error, found) != digest
-            ):
-                raise damaged(self.path, f"the trial {point} is not as it was recorded")
-            yield Record(json.loads(point), status or "", error or "", found)
+            values: dict[str, Array] = {}
+            whole = True
+            if status is not None:
+                try:
+                    values = self._values(key)
+                    found = _digest(status, error, values)
+                    whole = key_of(configuration, code) == key and found == digest
+                except (TypeError, ValueError):  # of rubbish: no shape, no text
+                    whole = False
+            yield key, Record(json.loads(point), status or "", error or "", values), whole
 
-    def _values(self) -> dict[str, dict[str, Array]]:
-        found: dict[str, dict[str, Array]] = {}
-        rows = self._connection.execute(
-            "SELECT key, name, shape, data FROM quantities JOIN plan USING (key)"
-        )
-        for key, name, shape, data in rows:
-            try:
-                array = np.frombuffer(data, "<f8").reshape(json.loads(shape))
-            except (TypeError, ValueError) as error:
-                raise damaged(self.path, f"{name}: {error}") from error
-            found.setdefault(key, {})[name] = array
-        return found
+    def _values(self, key: str) -> dict[str, Array]:
+        query = "SELECT name, shape, data FROM quantities WHERE key = ?"
+        return {
+            name: np.frombuffer(data, "<f8").reshape(json.loads(shape))
+            for name, shape, data in self._connection.execute(query, (key,))
+        }
 
     def _check_going_on(self, there: int, meta: Mapping[str, str], *, resume: bool) -> None:
         trials = "1 trial" if there == 1 else f"{there:,} trials"
@@ -296,6 +327,11 @@ class Store:
                 with suppress(sqlite3.Error):  # after some errors SQLite has done so itself
                     self._connection.execute("ROLLBACK")
                 raise
+
+
+def _code_of(meta: Mapping[str, str]) -> str:
+    """The version of the code whose numbers the trials are."""
+    return json.loads(meta.get("versions", "{}")).get("gru_sym", "")
 
 
 def _digest(status: str, error: str, values: Mapping[str, Array]) -> str:
