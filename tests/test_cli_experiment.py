@@ -45,6 +45,11 @@ def test_bad_command_lines(tmp_path: Path) -> None:
     status, text = run("nothing", "-o", tmp_path)
     assert status == 2
     assert "no experiment nothing" in text
+    study = small("sums", tmp_path, measurement='["keep"]')
+    status, text = run("sums", "-o", tmp_path / "out", "--study", study)
+    assert status == 2
+    assert 'measurement = ["lag_curve", "shapley", "keep"]' in " ".join(text.split())
+    assert not (tmp_path / "out").exists()
     status, text = run("cut", "--jobs", "2", "--cluster", "tcp://x")
     assert status == 2
     assert "exclude each other" in text

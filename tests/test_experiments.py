@@ -9,9 +9,19 @@ import pytest
 
 from gru_sym.errors import DataError, StudyError
 from gru_sym.experiments import EXPERIMENTS, Outcome, experiment
-from gru_sym.experiments.findings import cell_of, curve, listed, stacked
+from gru_sym.experiments.findings import (
+    Shares,
+    cell_of,
+    curve,
+    graded,
+    listed,
+    relative,
+    shares_figure,
+    smooth,
+    stacked,
+)
 from gru_sym.experiments.phase import crossing
-from gru_sym.experiments.training import smooth
+from gru_sym.experiments.sums import ALIVE, verdict
 from gru_sym.sweep import Results, Study
 
 SMALL = {
@@ -28,11 +38,11 @@ SMALL = {
 }
 
 
-def small(name: str, folder: Path) -> Path:
+def small(name: str, folder: Path, **changes: str) -> Path:
     """The study of an experiment with fewer and smaller trials."""
     text = EXPERIMENTS[name].study
-    for key, value in SMALL.items():
-        if key == "cell" and name in {"cut", "sums", "phase"}:
+    for key, value in (SMALL | changes).items():
+        if key == "cell" and name in {"cut", "sums", "phase"} and "cell" not in changes:
             continue
         text = re.sub(rf"^{key} = .*$", f"{key} = {value}", text, count=1, flags=re.MULTILINE)
     path = folder / f"{name}.toml"
@@ -84,11 +94,21 @@ def test_what_the_table_of_initialisations_says(tmp_path: Path) -> None:
         curves = stacked(results, "log_norm", cell=cell, initialisation=scheme)
         if left is None:
             assert curves is None
-            assert f"{cell} has no gate of a skip that {scheme} could set." in str(found)
+            assert f"{cell}, {scheme}: `{cell}` has no skip gate that a bias governs" in str(found)
         else:
             assert curves is not None
-            assert left == np.median(curves[:, -1])
+            # Relative to lag 0, whose norm is that of the loss: of three ones, here.
+            assert curves[:, 0] == pytest.approx(np.log(3) / 2)
+            assert left == np.median(curves[:, -1] - curves[:, 0])
             assert (alone is None) == (cell == "rnn")
+    panels = found.findings.figures["curves"].axes
+    colours = [{line.get_label(): line.get_color() for line in ax.lines} for ax in panels]
+    assert "rnn" not in colours[2]
+    assert colours[2]["gru"] == colours[0]["gru"]
+    assert colours[0]["gru"] != colours[0]["rnn"]
+    assert "paths-gru" in found.findings.figures
+    assert "paths-rnn" not in found.findings.figures
+    assert "rnn: one family of paths has all of the gradient" in str(found)
 
 
 def test_reading_results(found: Outcome) -> None:
@@ -119,3 +139,105 @@ def test_wrong_names(tmp_path: Path) -> None:
     (tmp_path / "bad.toml").write_text("[axes]\ncells = 1\n")
     with pytest.raises(StudyError, match="no key `cells`"):
         experiment("cut", tmp_path, study=tmp_path / "bad.toml")
+
+
+def test_a_cell_without_a_skip_has_no_sum(tmp_path: Path) -> None:
+    study = small("sums", tmp_path, cell='["rnn", "gru"]', bias="[0.0, 4.0]")
+    found = experiment("sums", tmp_path, study=study, jobs=1)
+    assert "rnn: it has no skip, and so no sum" in str(found)
+    assert list(found.findings.figures) == ["gru"]
+    assert {row[0] for row in found.findings.rows} == {"gru"}
+    assert f"{ALIVE:.1f} nats" in str(found)
+    for _, _, _, keep, whole, alone, worth, *_ in found.findings.rows:
+        assert 0 < keep < 1
+        assert whole - alone == pytest.approx(worth)
+
+
+def test_the_verdict_of_the_sum() -> None:
+    """By the worth of the others beside what the skip alone loses; a step of it changes nothing."""
+    assert verdict(-4.027, [0.7546]) == verdict(-2.762, [1.851, 0.1]) == "yes"  # 4.8 and 4.7 lost
+    assert verdict(-3.0, [3.1]) == "alive, by others"  # more than half of 6.1
+    assert verdict(-0.2, [4.0]) == "yes"  # the skip alone were alive
+    assert verdict(0.5, [5.0]) == "yes"  # just so
+    assert verdict(0.5, [5.5]) == "alive, by others"
+    assert verdict(-4.7, [0.0]) == "no"
+
+
+def test_of_several_states_chi_is_not_compared(tmp_path: Path) -> None:
+    study = small("phase", tmp_path, cell='["lstm", "gru"]', seed="[0]")
+    found = experiment("phase", tmp_path, study=study, jobs=1)
+    # Each panel has a bar of colours.
+    assert {n: len(f.axes) for n, f in found.findings.figures.items()} == {"lstm": 2, "gru": 4}
+    assert all(row[3] is None for row in found.findings.rows if row[0] == "lstm")
+    assert "lstm: χ is not compared" in str(found)
+    assert "lstm: log χ" not in str(found)
+    assert re.search(r"gru: log χ.* at most, at gain [\d.]+ and bias", str(found))
+
+
+def test_what_is_said_of_learning(tmp_path: Path) -> None:
+    study = small("training", tmp_path, task='["sunspots"]', snapshots="3")
+    found = experiment("training", tmp_path, study=study, jobs=1)
+    for cell in ("rnn", "gru"):
+        assert re.search(rf"{cell} .* sunspots: .* of what says the same again", str(found))
+    assert "rnn: one family of paths" in str(found)
+    assert set(found.findings.figures) == {
+        "loss", "curves-sunspots", "paths-sunspots", "updates-sunspots"
+    }  # fmt: skip
+    short, long = found.findings.figures["updates-sunspots"].axes
+    assert (short.get_title(loc="left"), long.get_title(loc="left")) == (
+        "gru, lag 3",
+        "gru, lag 12",
+    )
+    results = Results.load(tmp_path / "training.db")
+    shares = stacked(results, "snapshot_shares", cell="gru")
+    assert shares is not None
+    assert long.get_xlim() == (0, 6)
+    share = found.findings.rows[1][-1]
+    assert share == pytest.approx(np.median(shares[:, -1, -1, 0]))
+
+
+def test_what_is_said_of_trials_that_failed(tmp_path: Path) -> None:
+    study = small("training", tmp_path, task='["sunspots", "adding"]', T="[120]", seed="[0]")
+    found = experiment("training", tmp_path, study=study, jobs=1)
+    assert "gru, sunspots: 120 steps are more than the 103 years of sunspots." in str(found)
+    assert {row[0] for row in found.findings.rows} == {"adding"}
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "said", "mend"),
+    [
+        ("sums", {"measurement": '["lag_curve", "keep"]'}, "needs the measurement shapley",
+         'measurement = ["lag_curve", "shapley", "keep"]'),
+        ("initialisation", {"measurement": '["keep"]'}, "lag_curve and departures", "lag_curve"),
+        ("phase", {"gain": "[1.0]"}, "needs 2 values of gain, and the study has 1", "gain"),
+        ("sums", {"T": "[10, 20]"}, "does not go over T, of which the study has 2", "T = [10]"),
+        ("training", {"task": '["adding"]\npaths = ["all", "no skip"]'}, "go over paths", '"all"'),
+        ("cut", {"title": '"x"\ndesign = "random"\ntrials = 2'}, "grids", 'design = "grid"'),
+    ],
+)  # fmt: skip
+def test_a_study_of_another_kind_is_refused_before_it_runs(
+    tmp_path: Path, name: str, changes: dict[str, str], said: str, mend: str
+) -> None:
+    study = small(name, tmp_path, **changes)
+    with pytest.raises(DataError, match=said) as error:
+        experiment(name, tmp_path / "out", study=study, jobs=1)
+    assert mend in error.value.mend
+    assert not (tmp_path / "out").exists()
+
+
+def test_grades() -> None:
+    words = [graded(part) for part in (0.0, 0.0999, 0.1, 0.5, 0.9, 1.5)]
+    assert words == ["learns"] * 2 + ["learns part of"] * 2 + ["does not learn"] * 2
+
+
+def test_relative_to_lag_0() -> None:
+    assert (relative(np.array([[2.0, 1.0], [3.0, 3.5]])) == [[0, -1], [0, 0.5]]).all()
+
+
+def test_no_panels_no_figure() -> None:
+    assert shares_figure([]) is None
+    one = Shares("a", ("skip", "update"), np.full((2, 4, 2), 0.5))
+    drawn = shares_figure([one, one])
+    assert drawn is not None
+    assert [ax.get_ylabel() == "" for ax in drawn.axes] == [False, True]
+    assert len(drawn.legends) == 1

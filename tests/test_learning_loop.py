@@ -85,6 +85,19 @@ def test_a_gru_learns_to_add() -> None:
     assert found.loss[-50:].mean() < 0.2 * found.loss[:50].mean()
 
 
+def test_the_test_is_on_what_was_held_out() -> None:
+    """Of the sunspots, and the baseline is of the same windows."""
+    found = learn(cells.gru, "sunspots", **QUICK)
+    task = TASKS["sunspots"]
+    data = task.held(np.random.default_rng([0, 2]), 12, 256)
+    run = compile(readout(cells.gru, task.loss))
+    values = run.forward(found.params, {"x": data.xs, "y": data.ys})
+    assert found.test == pytest.approx((values.extra["loss"] * data.weights).sum())
+    assert found.baseline == task.baseline(data)
+    with pytest.raises(DataError, match="150 steps are more than the 103 years"):
+        learn(cells.gru, "sunspots", **QUICK | {"T": 150})
+
+
 def test_progress() -> None:
     seen: list[int] = []
     learn(cells.rnn, "adding", **QUICK, progress=lambda n, loss: seen.append(n))

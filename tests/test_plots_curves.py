@@ -8,6 +8,7 @@ import pytest
 
 from gru_sym.errors import DataError
 from gru_sym.plots import figure, flow_figure, lag_curves, save
+from gru_sym.plots.style import series_looks
 from tests.test_plots_figures import GRU, LSTM, RNN, curve_of, flow_of, texts
 
 
@@ -104,13 +105,30 @@ def test_powers_of_ten() -> None:
     assert lag_curves(curve_of(np.linspace(0, -1, 11))).child_axes == []  # too few to tell apart
 
 
-def test_many_curves_have_their_legend_above() -> None:
-    few, many = ({str(k): flow_of(GRU, seed=k).curve for k in range(n)} for n in (3, 7))
-    page = lag_curves(many, skip=False)
+@pytest.mark.parametrize("count", [2, 3, 7])
+def test_the_legend_stands_above_the_curves(count: int) -> None:
+    page = lag_curves({str(k): flow_of(GRU, seed=k).curve for k in range(count)})
     page.get_figure().canvas.draw()
     assert page.get_legend().get_window_extent().y0 >= page.bbox.y1
-    assert lag_curves(few, skip=False).get_legend()._get_loc() == 0  # the best place within
-    assert texts(lag_curves(few).get_figure())[-1] == "skip alone"
+    assert texts(page.get_figure())[-1] == "skip alone"
+
+
+def test_relative_to_lag_0() -> None:
+    norms = np.linspace(2, -200, 102)
+    curve = curve_of(norms, skip_log_norm=2 * norms - 2, float32_zero_lag=53)
+    ax = lag_curves(curve, relative=True)
+    whole, skip = ax.lines
+    np.testing.assert_allclose(whole.get_ydata(), norms - 2)
+    np.testing.assert_allclose(skip.get_ydata(), 2 * norms - 4)
+    assert "relative to lag 0" in ax.get_ylabel()
+    # Where floats end is said of the norms themselves.
+    assert not any("float" in text for text in texts(ax.get_figure()))
+
+
+def test_looks_that_are_given() -> None:
+    looks = dict(zip("abc", series_looks(3), strict=True))
+    ax = lag_curves({"c": flow_of(GRU).curve, "a": flow_of(RNN).curve}, skip=False, looks=looks)
+    assert [line.get_color() for line in ax.lines] == [looks["c"].colour, looks["a"].colour]
 
 
 def test_very_long(tmp_path: Path) -> None:

@@ -55,6 +55,16 @@ def test_another_critical_value_and_what_is_not_known() -> None:
     ax.get_figure().canvas.draw()
 
 
+def test_what_the_quantity_cannot_be_below() -> None:
+    """The colours of χ end at 0, and 1 stays white."""
+    ax = phase_diagram(X, Y, np.exp(4 * GRID), critical=1, least=0)
+    norm = ax.collections[0].norm
+    assert (norm.vmin, norm(1.0)) == (0, 0.5)
+    assert norm.vmax == pytest.approx(np.exp(4 * GRID).max())
+    bar = ax.get_figure().axes[1]
+    assert bar.get_ylim()[0] == 0
+
+
 def test_nowhere_critical() -> None:
     ax = phase_diagram(X, Y, np.full(GRID.shape, -1.0), contour=np.full(GRID.shape, np.nan))
     assert contours(ax) == []

@@ -10,8 +10,10 @@ from gru_sym.flow import (
     parameters_by_family,
     parameters_by_order,
     step_shares,
+    telescoping,
 )
-from gru_sym.plots import figure, parameter_shares, path_shares
+from gru_sym.plots import figure, learning_shares, parameter_shares, path_shares
+from gru_sym.plots.style import Look
 from tests.test_plots_figures import GRU, LSTM, PEEPHOLE, RNN, flow_of, steps_of, texts
 from tests.test_plots_style import lightness
 
@@ -60,6 +62,42 @@ def test_steps_stand_between_lags() -> None:
     np.testing.assert_array_equal(list(drawn), np.arange(30) + 0.5)
     np.testing.assert_allclose(list(drawn.values()), found.shares[:, 0])
     assert ax.get_ylabel() == "share in the step"
+
+
+def test_of_many_steps_means_are_shown() -> None:
+    found = step_shares(steps_of(GRU, 300))
+    ax = path_shares(found)
+    drawn = heights(ax, "skip")
+    assert len(drawn) == 40
+    first = list(drawn)[0]  # noqa: RUF015
+    width = round(2 * first)
+    assert drawn[first] == pytest.approx(found.shares[:width, found.families.index("skip")].mean())
+    assert "means" in ax.get_ylabel()
+
+
+def test_the_label_says_which_share() -> None:
+    assert "first step off the skip" in path_shares(flow_of(GRU).departures).get_ylabel()
+
+
+def test_shares_of_one_lag_are_refused() -> None:
+    with pytest.raises(DataError, match="Telescoping has no shares at each lag"):
+        path_shares(telescoping(steps_of(GRU), lag=9))
+
+
+def test_shares_through_a_training() -> None:
+    families, updates = flow_of(GRU).departures.families, [0, 100, 500]
+    shares = np.random.default_rng(0).dirichlet(np.ones(4), (3, 5)).transpose(0, 2, 1)
+    ax = learning_shares(updates, Departures(families, shares))
+    for k, name in enumerate(families):
+        drawn = heights(ax, name)
+        assert list(drawn) == updates
+        np.testing.assert_allclose(list(drawn.values()), shares[:, k].mean(axis=-1), atol=1e-12)
+    assert ax.get_xlabel() == "update"
+    looks = dict.fromkeys(families, Look("#123456", "-", "o"))
+    same = learning_shares(updates, Departures(families, shares), looks=looks)
+    assert len({tuple(area.get_facecolor()[0]) for area in same.collections}) == 1
+    with pytest.raises(DataError, match="2 moments and 3 rows"):
+        learning_shares([0, 1], Departures(families, shares))
 
 
 def test_a_batch_shows_the_mean() -> None:

@@ -5,6 +5,7 @@ import pytest
 
 from gru_sym.errors import DataError
 from gru_sym.plots import figure, training
+from gru_sym.plots.style import series_looks
 from tests.test_plots_figures import texts
 
 LOSS = np.exp(-np.arange(50) / 10)
@@ -28,6 +29,14 @@ def test_seeds_have_a_band() -> None:
     assert len(ax.collections) == 1
     assert texts(ax.get_figure()) == ["epoch", "MSE", "GRU", "LSTM"]
     assert ax.lines[0].get_linestyle() != ax.lines[1].get_linestyle()
+
+
+def test_looks_and_the_legend() -> None:
+    looks = dict(zip("ab", series_looks(2), strict=True))
+    ax = training({"b": LOSS, "a": 2 * LOSS}, looks=looks)
+    assert [line.get_color() for line in ax.lines] == [looks["b"].colour, looks["a"].colour]
+    ax.get_figure().canvas.draw()
+    assert ax.get_legend().get_window_extent().y0 >= ax.bbox.y1
 
 
 def test_a_loss_that_overflows_leaves_a_gap() -> None:

@@ -76,7 +76,7 @@ def test_one_of_several_networks_is_chosen() -> None:
     both = arrays_of(3, prefix="encoder.gru.") | arrays_of(4, prefix="decoder.")
     with pytest.raises(WeightsError, match=r"2 recurrent networks.*'encoder\.gru\.'") as caught:
         weights.from_state_dict(both)
-    assert "prefix='encoder.gru.'" in caught.value.mend
+    assert "prefix='decoder.'" in caught.value.mend
     for prefix in ("decoder", "decoder."):
         found = weights.from_state_dict(both, prefix=prefix)
         assert (found.kind, found.prefix) == ("LSTM", "decoder.")

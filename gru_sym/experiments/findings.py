@@ -1,18 +1,42 @@
 """findings: what an experiment gives: figures, a table, and sentences with their numbers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from gru_sym.cells.equations import Cell
 from gru_sym.codegen.functions import Array
+from gru_sym.derive.families import families
 from gru_sym.flow.lags import LagCurve
-from gru_sym.plots.style import Axes, Figure
+from gru_sym.flow.paths import Departures
+from gru_sym.plots import figure, learning_shares, one_legend, path_shares
+from gru_sym.plots.style import Axes, Figure, family_looks
 from gru_sym.sweep import Results
 
-__all__ = ["Findings", "below", "cell_of", "curve", "listed", "stacked", "titled"]
+__all__ = [
+    "Findings",
+    "Row",
+    "Shares",
+    "cell_of",
+    "curve",
+    "divided",
+    "graded",
+    "listed",
+    "reason",
+    "relative",
+    "shares_figure",
+    "smooth",
+    "stacked",
+    "titled",
+]
+
+Row: TypeAlias = tuple[str | float | None, ...]
+"""Of a table."""
+
+GRADES = ((0.1, "learns"), (0.9, "learns part of"))
+"""Below which part of the baseline's loss a cell is said to do what."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +52,7 @@ class Findings:
 
     figures: Mapping[str, Figure] = field(repr=False)
     columns: tuple[str, ...]
-    rows: tuple[tuple[str | float | None, ...], ...] = field(repr=False)
+    rows: tuple[Row, ...] = field(repr=False)
     sentences: tuple[str, ...]
 
 
@@ -71,6 +95,16 @@ def cell_of(results: Results, name: str) -> Cell:
     return Cell.parse(results.provenance["cells"][name], name=name)
 
 
+def divided(results: Results, name: str) -> bool:
+    """Whether a gradient has a choice of paths: of a single family there is nothing to draw.
+
+    Args:
+        results: the results.
+        name: a cell, as the study calls it.
+    """
+    return len(families(cell_of(results, name))) > 1
+
+
 def curve(log_norm: Array, skip: Array | None = None) -> LagCurve:
     """Numbers as a lag curve, to be drawn.
 
@@ -84,6 +118,100 @@ def curve(log_norm: Array, skip: Array | None = None) -> LagCurve:
     )
 
 
+def relative(log_norm: Array) -> Array:
+    """Log-norms relative to that at lag 0, which is a property of the loss alone.
+
+    Args:
+        log_norm: (…, T + 1), in nats.
+    """
+    return log_norm - log_norm[..., :1]
+
+
+def smooth(loss: Array) -> Array:
+    """Means of 20 neighbouring updates: the batches are small, and their losses jump.
+
+    Args:
+        loss: of each seed and update, (seeds, updates).
+    """
+    width = min(20, loss.shape[1])
+    kernel = np.ones(width) / width
+    padded = np.pad(loss, ((0, 0), (width - 1, 0)), mode="edge")
+    return np.array([np.convolve(each, kernel, "valid") for each in padded])
+
+
+def graded(part: float) -> str:
+    """What a cell does with a task, in words.
+
+    Args:
+        part: its loss over that of the task's baseline.
+
+    >>> graded(0.02), graded(0.5), graded(0.99)
+    ('learns', 'learns part of', 'does not learn')
+    """
+    return next((word for limit, word in GRADES if part < limit), "does not learn")
+
+
+def reason(results: Results, **point: Any) -> str:
+    """Why nothing was found at some points: the first error of their trials.
+
+    Args:
+        results: the results.
+        **point: axis → its value.
+    """
+    errors = [
+        record.error
+        for record in results.records
+        if record.error and all(record.point[axis] == value for axis, value in point.items())
+    ]
+    return errors[0].partition(": ")[2] if errors else "no trial is done"
+
+
+@dataclass(frozen=True, eq=False)
+class Shares:
+    """A panel of path shares.
+
+    Attributes:
+        title: its heading.
+        families: their names.
+        values: (seeds, T + 1, F), or (seeds, moments, F).
+        updates: the moments of a training; None where the shares are those of the lags.
+    """
+
+    title: str
+    families: tuple[str, ...]
+    values: Array = field(repr=False)
+    updates: Array | None = field(default=None, repr=False)
+
+
+def shares_figure(panels: Sequence[Shares], *, rows: int = 1) -> Figure | None:
+    """Panels of path shares with one legend.
+
+    Args:
+        panels: row by row.
+        rows: how many rows they are.
+
+    Returns:
+        None where there is no panel.
+    """
+    if not panels:
+        return None
+    across = len(panels) // rows
+    drawn = figure(columns=2, rows=rows, across=across, height=0.4 + 2.0 * rows)
+    looks = family_looks(list(dict.fromkeys(name for each in panels for name in each.families)))
+    for k, (panel, ax) in enumerate(zip(panels, drawn.axes, strict=True)):
+        shares = Departures(panel.families, np.moveaxis(panel.values, 0, -1))
+        if panel.updates is None:
+            path_shares(shares, ax=ax, looks=looks)
+        else:
+            learning_shares(panel.updates, shares, ax=ax, looks=looks)
+        titled(ax, panel.title)
+        if k % across:
+            ax.set_ylabel("")
+        if k + across < len(panels):
+            ax.set_xlabel("")
+    return one_legend(drawn)
+
+
 def titled(ax: Axes, text: str) -> None:
     """A heading in the size of the labels.
 
@@ -92,13 +220,3 @@ def titled(ax: Axes, text: str) -> None:
         text: the heading.
     """
     ax.set_title(text, fontsize=ax.xaxis.label.get_fontsize(), loc="left")
-
-
-def below(ax: Axes, text: str) -> None:
-    """A heading below the horizontal axis, where above it is a legend.
-
-    Args:
-        ax: a panel.
-        text: the heading.
-    """
-    ax.set_xlabel(f"{ax.get_xlabel()}\n{text}")

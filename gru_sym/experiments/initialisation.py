@@ -4,16 +4,20 @@ import numpy as np
 
 from gru_sym.experiments.findings import (
     Findings,
-    below,
+    Row,
+    Shares,
     cell_of,
     curve,
+    divided,
     listed,
+    reason,
+    relative,
+    shares_figure,
     stacked,
     titled,
 )
-from gru_sym.flow.paths import Departures
-from gru_sym.plots import figure, lag_curves, path_shares
-from gru_sym.plots.style import Figure
+from gru_sym.plots import figure, lag_curves, one_legend
+from gru_sym.plots.style import Figure, series_looks
 from gru_sym.sweep import Results
 from gru_sym.sweep.flows import share_names
 
@@ -27,53 +31,56 @@ def drawn(results: Results) -> Findings:
         results: of a study with ``lag_curve`` and ``departures``.
     """
     cells, schemes = listed(results, "cell"), listed(results, "initialisation")
-    figures = {"curves": figure(columns=2, across=len(schemes), height=2.6)}
-    rows: list[tuple[str | float | None, ...]] = []
+    (T,) = listed(results, "T")
+    looks = dict(zip(cells, series_looks(len(cells)), strict=True))
+    figures = {"curves": figure(columns=2, across=len(schemes), height=2.7)}
+    rows: list[Row] = []
     sentences = []
     for scheme, ax in zip(schemes, figures["curves"].axes, strict=True):
         curves = {}
         for name in cells:
-            whole = stacked(results, "log_norm", cell=name, initialisation=scheme)
-            skip = stacked(results, "skip_log_norm", cell=name, initialisation=scheme)
-            if whole is None or skip is None:
+            point = {"cell": name, "initialisation": scheme}
+            whole, skip, length = (
+                stacked(results, quantity, **point)
+                for quantity in ("log_norm", "skip_log_norm", "path_length")
+            )
+            if whole is None or skip is None or length is None:
                 rows.append((name, scheme, None, None, None, None))
+                sentences.append(f"{name}, {scheme}: {reason(results, **point)}.")
                 continue
             curves[name] = [curve(a, b) for a, b in zip(whole, skip, strict=True)]
-            left, alone = np.median(whole[:, -1]), np.median(skip[:, -1])
-            length = stacked(results, "path_length", cell=name, initialisation=scheme)
-            steps = None if length is None else float(np.median(length[:, -1]))
-            more = float(left - alone) if np.isfinite(alone) else None
+            left = float(np.median(relative(whole)[:, -1]))
+            alone = float(np.median(relative(skip)[:, -1]))
+            known = bool(np.isfinite(alone))
             rows.append(
-                (name, scheme, float(left), float(alone) if more is not None else None, more, steps)
-            )
-        lag_curves(curves, ax=ax, powers=False)
-        titled(ax, scheme)
-    for name in cells:
-        panel = _shares(results, name, schemes)
-        if panel is not None:
-            figures[f"paths-{name}"] = panel
-    T = max(listed(results, "T"))
-    for name, scheme, left, _, kept, _ in rows:
-        if left is None:
-            sentences.append(f"{name} has no gate of a skip that {scheme} could set.")
-        elif kept is not None:
+                (name, scheme, left, alone if known else None, left - alone if known else None,
+                 float(np.median(length[:, -1])))
+            )  # fmt: skip
+            more = f", and e^{left - alone:.1f} times what the skip alone carries" if known else ""
             sentences.append(
-                f"{name}, {scheme}: at lag {T} the gradient is e^{left:.1f}, "
-                f"e^{kept:.1f} times what the skip alone carries."
+                f"{name}, {scheme}: at lag {T} the gradient is e^{left:.1f} times what it is at "
+                f"lag 0{more}."
             )
-    return Findings(
-        figures,
-        (
-            "cell",
-            "initialisation",
-            f"log-norm at lag {T} (nats)",
-            "skip alone (nats)",
-            "the rest adds (nats)",
-            "steps not the skip",
-        ),
-        tuple(rows),
-        tuple(sentences),
+        if curves:
+            lag_curves(curves, ax=ax, powers=False, relative=True, looks=looks)
+        titled(ax, scheme)
+        if ax is not figures["curves"].axes[0]:
+            ax.set_ylabel("")
+    one_legend(figures["curves"])
+    for name in cells:
+        if not divided(results, name):
+            sentences.append(f"{name}: one family of paths has all of the gradient, and no figure.")
+        elif (panel := _shares(results, name, schemes)) is not None:
+            figures[f"paths-{name}"] = panel
+    columns = (
+        "cell",
+        "initialisation",
+        f"log-norm at lag {T}, relative to lag 0 (nats)",
+        "skip alone (nats)",
+        "the rest adds (nats)",
+        "steps not the skip",
     )
+    return Findings(figures, columns, tuple(rows), tuple(sentences))
 
 
 def _shares(results: Results, name: str, schemes: list[str]) -> Figure | None:
@@ -82,12 +89,10 @@ def _shares(results: Results, name: str, schemes: list[str]) -> Figure | None:
     found = {
         scheme: stacked(results, "shares", cell=name, initialisation=scheme) for scheme in schemes
     }
-    found = {scheme: values for scheme, values in found.items() if values is not None}
-    if not found or len(names) < 2:
-        return None
-    panel = figure(columns=2, across=len(found), height=2.5)
-    for (scheme, values), ax in zip(found.items(), panel.axes, strict=True):
-        assert values is not None
-        path_shares(Departures(names, np.moveaxis(values, 0, -1)), ax=ax)
-        below(ax, f"{name}, {scheme}")
-    return panel
+    return shares_figure(
+        [
+            Shares(f"{name}, {scheme}", names, values)
+            for scheme, values in found.items()
+            if values is not None
+        ]
+    )

@@ -12,6 +12,7 @@ from gru_sym.errors import DataError
 from gru_sym.experiments.table import EXPERIMENTS, Experiment
 from gru_sym.notebook import ShownAsText
 from gru_sym.sweep import Results, Study, Summary, sweep
+from gru_sym.sweep.axes import shown
 from gru_sym.sweep.run import Progress
 
 if TYPE_CHECKING:
@@ -72,14 +73,16 @@ def experiment(
     Args:
         name: one of :data:`~gru_sym.experiments.table.EXPERIMENTS`.
         folder: where the files go; made where it is not there.
-        study: another study than the experiment's own, a TOML file with the same measurements.
+        study: another study than the experiment's own, a TOML file with the same measurements; a
+            grid over the same axes.
         jobs: how many processes; None for one on each core.
         cluster: the address of a Dask scheduler, whose workers run the trials instead.
         form: ``svg``, ``pdf`` or ``png``.
         progress: called with how far the study is.
 
     Raises:
-        DataError: there is no such experiment, or a file cannot be written.
+        DataError: there is no such experiment, the study is not one for it, which is said before
+            anything runs, or a file cannot be written.
         StudyError: the study is not what it can be, with the line.
         MissingLibraryError: matplotlib or joblib is not installed.
     """
@@ -89,6 +92,7 @@ def experiment(
     if form not in FORMATS:
         raise DataError(f"figures as {form}", mend=f"give {', '.join(FORMATS)}")
     design = Study.parse(row.study, title=name) if study is None else Study.load(study)
+    _check(row, design)
     out = Path(folder)
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -123,6 +127,43 @@ def row_of(name: str) -> Experiment:
             mend=f"{hint} The experiments are {', '.join(EXPERIMENTS)}".lstrip(),
         )
     return EXPERIMENTS[name]
+
+
+def _check(row: Experiment, study: Study) -> None:
+    """Raise where a study is not one that an experiment can draw.
+
+    Raises:
+        DataError: it lacks a measurement, has too few values of an axis, or several of one that
+            the experiment does not go over.
+    """
+    if study.design != "grid":
+        raise DataError(
+            f"the experiment {row.name} draws grids, and the study is {study.design}",
+            mend='take design = "grid"',
+        )
+    values = {name: tuple(given) for name, given in study.axes.items()}  # type: ignore[arg-type]
+    missing = [name for name in row.needs if name not in values["measurement"]]
+    if missing:
+        listed = ", ".join(f'"{name}"' for name in row.needs)
+        raise DataError(
+            f"the experiment {row.name} needs the measurement {' and '.join(missing)}, which "
+            "the study does not take",
+            mend=f"measurement = [{listed}]",
+        )
+    for axis, least in row.axes.items():
+        if len(values[axis]) < least:
+            raise DataError(
+                f"the experiment {row.name} needs {least} values of {axis}, and the study has "
+                f"{len(values[axis])}",
+                mend=f"give {axis} more values",
+            )
+    for axis, given in values.items():
+        if len(given) > 1 and axis not in (*row.axes, "seed", "measurement"):
+            raise DataError(
+                f"the experiment {row.name} does not go over {axis}, of which the study has "
+                f"{len(given)} values",
+                mend=f"give one, or one study for each: {axis} = [{shown(given[0])}]",
+            )
 
 
 def _table(found: "Findings", path: Path) -> Path:

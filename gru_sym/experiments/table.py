@@ -22,10 +22,15 @@ class Experiment:
     Attributes:
         name: its name, and that of its study's file and of its module.
         about: the question, in a line.
+        needs: the measurements that its study has to take.
+        axes: the axes that it goes over, each with how many values it needs; all others, but the
+            seed, have one.
     """
 
     name: str
     about: str
+    needs: tuple[str, ...]
+    axes: Mapping[str, int]
 
     @property
     def study(self) -> str:
@@ -48,19 +53,38 @@ class Experiment:
 
 EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
     {
-        name: Experiment(name, about)
-        for name, about in (
-            (
+        row.name: row
+        for row in (
+            Experiment(
                 "initialisation",
                 "how much gradient is left before training, by cell and initialisation",
+                ("lag_curve", "departures"),
+                {"cell": 1, "initialisation": 1},
             ),
-            (
+            Experiment(
                 "training",
                 "what training does to the gradient, on copy memory, adding and the sunspots",
+                ("learning",),
+                {"cell": 1, "task": 1},
             ),
-            ("cut", "what a cell can learn without some of its paths"),
-            ("phase", "where chaos begins, over gain and gate bias, beside mean-field theory"),
-            ("sums", "for which gates the sum keeps gradients alive"),
+            Experiment(
+                "cut",
+                "what a cell can learn without some of its paths",
+                ("cut_curve", "learning"),
+                {"cell": 1, "paths": 1, "task": 1},
+            ),
+            Experiment(
+                "phase",
+                "where chaos begins, over gain and gate bias, beside mean-field theory",
+                ("lyapunov", "spread", "theory"),
+                {"cell": 1, "gain": 2, "bias": 2},
+            ),
+            Experiment(
+                "sums",
+                "for which gates the sum keeps gradients alive",
+                ("lag_curve", "shapley", "keep"),
+                {"cell": 1, "gain": 1, "bias": 1},
+            ),
         )
     }
 )

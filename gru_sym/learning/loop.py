@@ -50,8 +50,9 @@ class Learned:
 
     Attributes:
         loss: of each update, before it, (updates,).
-        test: the loss on sequences that were never drawn before, at the end.
-        baseline: what remembers nothing.
+        test: the loss at the end on sequences that were never learned from: drawn anew, or, of a
+            series, from its years that are held out.
+        baseline: the loss, on the same sequences, of what the task calls naive.
         params: the parameters at the end.
         snapshots: gradient flow on the way.
     """
@@ -102,11 +103,13 @@ def learn(
         progress: called with the number of updates done, and the loss.
 
     Raises:
-        DataError: there is no such task or family, or the training diverged.
+        DataError: there is no such task or family, the task has no sequence so long, or the
+            training diverged.
     """
     if task not in TASKS:
         raise DataError(f"there is no task {task}", mend=f"the tasks are {', '.join(TASKS)}")
     row = TASKS[task]
+    test = row.held(np.random.default_rng([seed, 2]), T, 256)
     model = readout(cell, row.loss)
     run = compile(model)
     params = _start(cell, model, row, hidden, T, initialisation, gain, bias, seed)
@@ -130,9 +133,8 @@ def learn(
             taken.append(_snapshot(run, row, params, T, seed, update + 1))
         if progress is not None:
             progress(update + 1, loss)
-    test = row.draw(np.random.default_rng([seed, 2]), T, 256)
     final = _loss(run, params, test)
-    return Learned(np.array(losses), final, row.baseline(T), params, tuple(taken))
+    return Learned(np.array(losses), final, row.baseline(test), params, tuple(taken))
 
 
 def _moments_of(updates: int, snapshots: int) -> set[int]:

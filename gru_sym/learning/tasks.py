@@ -10,6 +10,7 @@ import numpy as np
 
 from gru_sym.cells.compose import Loss
 from gru_sym.codegen.functions import Array
+from gru_sym.errors import DataError
 
 __all__ = ["TASKS", "Batch", "Task"]
 
@@ -40,8 +41,10 @@ class Task:
         about: one line about it.
         loss: of the readout.
         entries: I and O.
-        draw: (generator, T, B) → a batch.
-        baseline: T → what a network reaches that remembers nothing, as a loss.
+        draw: (generator, T, B) → a batch to learn from.
+        held: the same, of what is never learned from.
+        naive: what the baseline does, as in "the loss of what …".
+        baseline: a batch → the loss on it of what does that.
         unit: of the loss.
     """
 
@@ -49,7 +52,9 @@ class Task:
     loss: Loss
     entries: tuple[int, int]
     draw: Callable[[np.random.Generator, int, int], Batch]
-    baseline: Callable[[int], float]
+    held: Callable[[np.random.Generator, int, int], Batch]
+    naive: str
+    baseline: Callable[[Batch], float]
     unit: str
 
 
@@ -97,29 +102,48 @@ def copy_memory(rng: np.random.Generator, T: int, B: int) -> Batch:
 def sunspots(rng: np.random.Generator, T: int, B: int) -> Batch:
     """The yearly sunspot numbers 1700 to 2008, standardised: at each year, the next one.
 
-    Windows of T years, drawn at random; the last third of the years is not drawn from.
+    Windows of T years and the one after them, drawn at random from the first two thirds.
+
+    Raises:
+        DataError: there are fewer years.
     """
-    series = _sunspots()
-    learned = len(series) - len(series) // 3
-    starts = rng.integers(0, learned - T, B)
+    return _windows(_sunspots()[0], rng, T, B)
+
+
+def sunspots_held(rng: np.random.Generator, T: int, B: int) -> Batch:
+    """The same from the last third of the years, of which :func:`sunspots` has none.
+
+    Raises:
+        DataError: there are fewer years.
+    """
+    return _windows(_sunspots()[1], rng, T, B)
+
+
+def _windows(series: Array, rng: np.random.Generator, T: int, B: int) -> Batch:
+    if len(series) <= T:
+        raise DataError(
+            f"{T} steps are more than the {len(series)} years of sunspots",
+            mend=f"give T = {len(_sunspots()[1]) - 1} at most",
+        )
+    starts = rng.integers(0, len(series) - T, B)
     window = series[starts + np.arange(T + 1)[:, None]]
     weights = np.full((T, B), 1 / (T * B))
     return Batch(window[:-1, :, None], window[1:, :, None], weights)
 
 
 @cache
-def _sunspots() -> Array:
+def _sunspots() -> tuple[Array, Array]:
+    """The years that are learned from and those that are not, by mean and spread of the first."""
     text = (files("gru_sym") / "data" / "sunspots.csv").read_text(encoding="utf-8")
     values = np.array([float(line.split(",")[1]) for line in text.splitlines()[1:]])
-    learned = values[: len(values) - len(values) // 3]
-    return (values - learned.mean()) / learned.std()
+    learned, held = np.split(values, [len(values) - len(values) // 3])
+    mean, std = learned.mean(), learned.std()
+    return (learned - mean) / std, (held - mean) / std
 
 
-def _same_again(T: int) -> float:
-    """The mean squared error of the forecast that next year equals this one."""
-    series = _sunspots()
-    learned = series[: len(series) - len(series) // 3]
-    return float(np.mean(np.diff(learned) ** 2))
+def _same_again(batch: Batch) -> float:
+    """The squared error of the forecast that the next value equals this one."""
+    return float((((batch.xs - batch.ys) ** 2).mean(axis=-1) * batch.weights).sum())
 
 
 TASKS: Mapping[str, Task] = MappingProxyType(
@@ -129,7 +153,9 @@ TASKS: Mapping[str, Task] = MappingProxyType(
             "mse",
             (2, 1),
             adding,
-            lambda T: 1 / 6,
+            adding,
+            "always says 1",
+            lambda batch: 1 / 6,
             "squared error",
         ),
         "copy": Task(
@@ -137,7 +163,9 @@ TASKS: Mapping[str, Task] = MappingProxyType(
             "cross_entropy",
             (SYMBOLS + 2, SYMBOLS),
             copy_memory,
-            lambda T: float(np.log(SYMBOLS)),
+            copy_memory,
+            "guesses",
+            lambda batch: float(np.log(SYMBOLS)),
             "nats per symbol",
         ),
         "sunspots": Task(
@@ -145,6 +173,8 @@ TASKS: Mapping[str, Task] = MappingProxyType(
             "mse",
             (1, 1),
             sunspots,
+            sunspots_held,
+            "says the same again",
             _same_again,
             "squared error, standardised",
         ),

@@ -14,13 +14,13 @@ from gru_sym.codegen.functions import Array
 from gru_sym.errors import DataError
 from gru_sym.flow.lags import LagCurve
 from gru_sym.plots.bands import Band, band_of, draw_band, joined
+from gru_sym.plots.legends import legend_above
 from gru_sym.plots.style import (
     FAINT,
     Look,
     Scale,
     drawing,
     lag_axis,
-    legend_above,
     plain_log,
     series_looks,
 )
@@ -39,9 +39,6 @@ _FLOATS = (np.float32, np.float64)
 _CLOSE = 0.1
 """Of the height: lines that are closer have one label."""
 
-_MOST_WITHIN = 5
-"""Entries of a legend for which there is room between the curves."""
-
 
 def lag_curves(
     curves: Curves,
@@ -50,6 +47,8 @@ def lag_curves(
     lag_scale: Scale = "linear",
     skip: bool = True,
     powers: bool = True,
+    relative: bool = False,
+    looks: Mapping[str, Look] | None = None,
 ) -> Axes:
     """Log-norm of the gradient against the lag, in nats; on the right in powers of ten.
 
@@ -63,6 +62,9 @@ def lag_curves(
         lag_scale: ``linear`` or ``log``, which leaves out lag 0.
         skip: whether to draw what the skip alone would carry, dotted.
         powers: whether to have the axis in powers of ten.
+        relative: whether to draw the norms over that at lag 0, so that each curve begins at 0; the
+            limits of floating point, which hold for the norms themselves, are not drawn then.
+        looks: label → its look, where several figures have to agree; None: in order.
 
     Raises:
         DataError: there are no curves, or seeds of different lengths.
@@ -72,18 +74,33 @@ def lag_curves(
         raise DataError("there are no curves", mend="give one at least")
     with drawing(ax) as ax:
         lag_axis(ax, lag_scale)
-        looks = series_looks(len(given))
+        if looks is None:
+            looks = dict(zip(given, series_looks(len(given)), strict=True))
         for k, (label, found) in enumerate(given.items()):
             seeds = [found] if isinstance(found, LagCurve) else list(found)
+            if relative:
+                seeds = [_relative(seed) for seed in seeds]
             every = (0.06 + 0.03 * k, 0.22) if len(given) > 1 else None
-            _draw(ax, seeds, label, looks[k], lag_scale, every, skip=skip)
-        ax.set_ylabel("gradient log-norm (nats)")
+            _draw(ax, seeds, label, looks[label], lag_scale, every, skip=skip)
+        over = ",\nrelative to lag 0" if relative else ""
+        ax.set_ylabel(f"gradient log-norm{over} (nats)")
         plain_log(ax.xaxis)
-        _limits_of_floats(ax)
+        if not relative:
+            _limits_of_floats(ax)
         if powers:
             _powers_of_ten(ax)
         _legend(ax, several=len(given) > 1)
     return ax
+
+
+def _relative(curve: LagCurve) -> LagCurve:
+    """The norms over that at lag 0; where floating point ends says nothing of these."""
+    return replace(
+        curve,
+        log_norm=curve.log_norm - curve.log_norm[0],
+        skip_log_norm=curve.skip_log_norm - curve.log_norm[0],
+        float32_zero_lag=None,
+    )
 
 
 def _draw(
@@ -135,10 +152,8 @@ def _legend(ax: Axes, *, several: bool) -> None:
             entries[last] = entries.pop(last)
     for label, handle in entries.items():
         handle.set_label(label)
-    if len(entries) > _MOST_WITHIN:
+    if len(entries) > 1 or several or "all paths" not in entries:
         legend_above(ax, list(entries.values()), length=2.6)
-    elif len(entries) > 1 or several or "all paths" not in entries:
-        ax.legend(handles=list(entries.values()), loc="best")
 
 
 def _limits_of_floats(ax: Axes) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from matplotlib import patheffects
 from matplotlib.axes import Axes
+from matplotlib.colors import Normalize, TwoSlopeNorm
 from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike
 
@@ -35,6 +36,7 @@ def phase_diagram(
     contour: ArrayLike | None = None,
     curve: tuple[ArrayLike, ArrayLike] | None = None,
     limit: float | None = None,
+    least: float | None = None,
     labels: tuple[str, str, str] = ("gain", "bias", "largest exponent\n(nats per step)"),
     x_scale: Scale = "linear",
 ) -> Axes:
@@ -54,6 +56,8 @@ def phase_diagram(
         contour: the quantity by theory, (m, n): where it is critical is drawn.
         curve: or the critical line by theory itself, as points: (x, y).
         limit: how far from the critical value the colours reach; None: as far as the values.
+        least: what the quantity cannot be below, such as 0 of χ: the colours below the critical
+            value end there.
         labels: of the axes and of the bar of colours.
         x_scale: ``linear`` or ``log``.
 
@@ -72,6 +76,11 @@ def phase_diagram(
     if not len(known):
         raise DataError("no value of the map is finite", mend="give some that are")
     reach = (float(np.abs(known - critical).max()) or 1.0) if limit is None else limit
+    lowest, highest = critical - reach, critical + reach
+    norm = Normalize(lowest, highest)
+    if least is not None:
+        lowest = max(lowest, least)
+        norm = TwoSlopeNorm(critical, lowest, highest)
     with drawing(ax) as ax:
         ax.set_xscale(x_scale)
         mesh = ax.pcolormesh(
@@ -79,13 +88,12 @@ def phase_diagram(
             ys,
             np.ma.masked_invalid(grid),
             cmap="RdBu_r",
-            vmin=critical - reach,
-            vmax=critical + reach,
+            norm=norm,
             shading="nearest",
             rasterized=True,
         )
         ax.set_facecolor("0.8")
-        below, above = known.min() < critical - reach, known.max() > critical + reach
+        below, above = known.min() < lowest, known.max() > highest
         extend = {(0, 0): "neither", (1, 0): "min", (0, 1): "max", (1, 1): "both"}[below, above]
         bar = colour_bar(mesh, ax, labels[2], extend=extend)
         _levels(ax, xs, ys, grid, critical, [v for v in bar.get_ticks() if v != critical])

@@ -11,7 +11,6 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from matplotlib import style
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -38,7 +37,6 @@ __all__ = [
     "family_looks",
     "figure",
     "lag_axis",
-    "legend_above",
     "plain_log",
     "series_looks",
 ]
@@ -322,34 +320,6 @@ def colour_bar(mesh: ScalarMappable, ax: Axes, label: str, *, extend: str) -> Co
     bar.outline.set_linewidth(0.6)
     bar.ax.tick_params(length=2, width=0.6)
     return bar
-
-
-def legend_above(
-    ax: Axes, handles: Sequence[Artist], *, title: str | None = None, length: float = 1.6
-) -> None:
-    """A legend above the axes, in as many columns as there is room for.
-
-    Args:
-        ax: the axes.
-        handles: of the entries, with their labels.
-        title: what the labels are.
-        length: of what stands before a label, in its font size: 1.6 for areas, 2.6 for lines.
-    """
-    lengths = [len(str(handle.get_label())) for handle in handles]
-    whole = ax.get_figure(root=True)
-    assert whole is not None
-    room = 1.05 * ax.get_window_extent().width / whole.dpi * 72  # and a little beyond
-    columns = len(handles)
-    while columns > 1 and _legend_width(lengths, columns, length) > room:
-        columns -= 1
-    anchor: dict[str, Any] = {"bbox_to_anchor": (0, 1), "alignment": "left", "handlelength": length}
-    ax.legend(handles=handles, loc="lower left", ncols=columns, title=title, **anchor)
-
-
-def _legend_width(lengths: Sequence[int], columns: int, length: float) -> float:
-    """About how wide a legend is, in points, that is filled column by column."""
-    parts = np.array_split(np.asarray(lengths), columns)
-    return float(sum(4.0 * part.max() + 7 * length + 13 for part in parts))
 
 
 class _Layout(ConstrainedLayoutEngine):

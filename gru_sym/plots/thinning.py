@@ -4,7 +4,7 @@ import numpy as np
 
 from gru_sym.codegen.functions import Array
 
-__all__ = ["averaged", "blocks", "extremes"]
+__all__ = ["MOST", "averaged", "blocks", "extremes"]
 
 MOST = 600
 """Places that are told apart along an axis; a column of a page has about a thousand dots."""

@@ -9,6 +9,7 @@ from gru_sym.codegen.functions import Array
 from gru_sym.errors import DataError
 from gru_sym.flow.timescales import TimeScales
 from gru_sym.plots.bands import Band, band_of, draw_band
+from gru_sym.plots.legends import legend_above
 from gru_sym.plots.style import counted, drawing, plain_log, series_looks
 
 __all__ = ["forgetting_times"]
@@ -16,15 +17,19 @@ __all__ = ["forgetting_times"]
 _MOST_POINTS = 32
 """Units each of which has a marker."""
 
+_MOST_NAMED = 4
+"""Units beyond the axis whose numbers are in the legend."""
+
 
 def forgetting_times(
     times: TimeScales | Mapping[str, TimeScales], *, ax: Axes | None = None
 ) -> Axes:
     """Forgetting times of the units of each state in steps, from the longest on.
 
-    Units that never forget, or at once, have no place on a logarithmic axis; the legend counts
-    them. Of a batch each sequence's times are sorted: the line is their median, and the area spans
-    the quantiles at 10 and 90 %.
+    The legend has the numbers, counted from 0, of the first and the last unit on the axis. Units
+    that never forget, or at once, have no place on a logarithmic axis: the legend counts them, with
+    the numbers of the first few. Of a batch each sequence's times are sorted, and no unit has a
+    number: the line is their median, and the area spans the quantiles at 10 and 90 %.
 
     Args:
         times: the times; or label → times.
@@ -35,9 +40,9 @@ def forgetting_times(
     """
     given = {"": times} if isinstance(times, TimeScales) else dict(times)
     series = {
-        " ".join(filter(None, (label, state))): -np.sort(-np.atleast_2d(values), axis=1).T
-        for label, found in given.items()
-        for state, values in found.forgetting.items()
+        " ".join(filter(None, (label, state))): np.atleast_2d(values)
+        for label, each in given.items()
+        for state, values in each.forgetting.items()
     }
     if not series:
         raise DataError(
@@ -47,11 +52,14 @@ def forgetting_times(
     with drawing(ax) as ax:
         ax.set_yscale("log")
         looks = series_looks(len(series))
-        for k, (name, values) in enumerate(series.items()):
+        for k, (name, found) in enumerate(series.items()):
+            order = np.argsort(-found, axis=1, kind="stable")
+            values = np.take_along_axis(found, order, axis=1).T
+            units = order[0] if len(order) == 1 else None
             with np.errstate(divide="ignore"):
                 band = _powers(band_of(np.log(values)))
             rank = np.arange(1.0, len(values) + 1)
-            label = f"units of {name}{_outside(values)}"
+            label = f"units of {name}{_numbers(values, units)}"
             every = 1 if len(rank) <= _MOST_POINTS else (0.02 * k, 0.08)
             draw_band(ax, rank, band, looks[k], label, "linear", every=every)
         counted(ax.xaxis)
@@ -59,7 +67,7 @@ def forgetting_times(
         plain_log(ax.yaxis)
         ax.set_xlabel("units, sorted")
         ax.set_ylabel("forgetting time (steps)")
-        ax.legend()
+        legend_above(ax, ax.get_legend_handles_labels()[0], length=2.6)
     return ax
 
 
@@ -71,9 +79,22 @@ def _powers(band: Band) -> Band:
     return Band(mid, np.exp(band.low), np.exp(band.high))
 
 
-def _outside(values: Array) -> str:
-    """For the legend: how many are not on the axis, on average over the sequences."""
+def _numbers(values: Array, units: Array | None) -> str:
+    """For the legend: the first and the last unit; how many are not on the axis, and which."""
     sequences = values.shape[1]
-    counts = (("never forget", np.isposinf(values)), ("forget at once", values == 0))
-    notes = [f"{where.sum() / sequences:g} {what}" for what, where in counts if where.any()]
-    return f" ({', '.join(notes)})" if notes else ""
+    there = np.flatnonzero(np.isfinite(values[:, 0]) & (values[:, 0] > 0))
+    notes = []
+    if units is not None and len(there):
+        notes.append(f"from unit {units[there[0]]} to unit {units[there[-1]]}")
+    for what, where in (("never forget", np.isposinf(values)), ("forget at once", values == 0)):
+        if where.any():  # of a batch their number is the mean over the sequences
+            notes.append(f"{where.sum() / sequences:g} {what}{_which(where[:, 0], units)}")
+    return f" ({'; '.join(notes)})" if notes else ""
+
+
+def _which(where: Array, units: Array | None) -> str:
+    """The numbers of some units, the first few of many."""
+    if units is None:
+        return ""
+    numbers = [str(unit) for unit in np.sort(units[where])]
+    return f": {', '.join(numbers[:_MOST_NAMED])}{', …' * (len(numbers) > _MOST_NAMED)}"

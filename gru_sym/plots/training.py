@@ -8,7 +8,8 @@ from numpy.typing import ArrayLike
 
 from gru_sym.errors import DataError
 from gru_sym.plots.bands import band_of, draw_band
-from gru_sym.plots.style import FAINT, Scale, drawing, lag_axis, plain_log, series_looks
+from gru_sym.plots.legends import legend_above
+from gru_sym.plots.style import FAINT, Look, Scale, drawing, lag_axis, plain_log, series_looks
 
 __all__ = ["training"]
 
@@ -20,6 +21,7 @@ def training(
     ax: Axes | None = None,
     loss_scale: Scale = "log",
     label: str = "training loss",
+    looks: Mapping[str, Look] | None = None,
 ) -> Axes:
     """The loss against the epoch, with baselines to compare with.
 
@@ -33,6 +35,7 @@ def training(
         ax: where to draw; None: a figure of one column.
         loss_scale: ``log`` or ``linear``.
         label: of the vertical axis.
+        looks: label of a history → its look, where several figures have to agree; None: in order.
 
     Raises:
         DataError: there is no history, or one has no epoch.
@@ -46,17 +49,19 @@ def training(
         )
     with drawing(ax) as ax:
         lag_axis(ax, "linear", label="epoch")
-        looks = series_looks(len(runs))
+        if looks is None:
+            looks = dict(zip(runs, series_looks(len(runs)), strict=True))
         for k, (name, losses) in enumerate(runs.items()):
             epoch = np.arange(1.0, len(losses) + 1)
             every = (0.06 + 0.03 * k, 0.22) if len(runs) > 1 else None
-            draw_band(ax, epoch, band_of(losses), looks[k], name or "model", "linear", every=every)
+            band = band_of(losses)
+            draw_band(ax, epoch, band, looks[name], name or "model", "linear", every=every)
         ax.set_yscale(loss_scale)
         plain_log(ax.yaxis)
         _baselines(ax, baselines or {})
         ax.set_ylabel(label)
         if len(runs) > 1 or "" not in runs:
-            ax.legend()
+            legend_above(ax, ax.get_legend_handles_labels()[0], length=2.6)
     return ax
 
 

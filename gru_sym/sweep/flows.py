@@ -271,8 +271,10 @@ FLOWS: Mapping[str, Measurement] = MappingProxyType(
             _learning,
             {
                 "loss": Quantity("1", "training loss before each update", (_UPDATE,)),
-                "test_loss": Quantity("1", "loss on sequences never drawn before, at the end"),
-                "baseline": Quantity("1", "loss of what remembers nothing"),
+                "test_loss": Quantity(
+                    "1", "loss on sequences that were not learned from, at the end"
+                ),
+                "baseline": Quantity("1", "loss of the task's naive guess on the same sequences"),
                 "snapshot_update": Quantity("1", "updates before a snapshot", (_MOMENT,)),
                 "snapshot_log_norm": Quantity("nats", "log-norm at a snapshot", (_MOMENT, _LAG)),
                 "snapshot_skip": Quantity("nats", "that by the skip alone", (_MOMENT, _LAG)),

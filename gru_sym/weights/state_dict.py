@@ -184,8 +184,8 @@ def _choose(contents: Contents, prefix: str | None) -> tuple[str, Passes]:
             passes.setdefault(at, {})[match["role"]] = key
     if not networks:
         raise _nothing_found(contents)
-    found = ", ".join(repr(name) for name in list(networks)[:_KEYS_SHOWN])
-    first = next(iter(networks))
+    found = ", ".join(repr(name) for name in sorted(networks)[:_KEYS_SHOWN])
+    first = min(networks)
     if prefix is None:
         if len(networks) > 1:
             raise WeightsError(
