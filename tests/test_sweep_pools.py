@@ -78,8 +78,16 @@ def test_processes_that_are_no_longer_wanted(joblib: ModuleType) -> None:
     assert [str(each.message) for each in told] == []
 
 
+@pytest.fixture
+def hearing() -> Iterator[None]:
+    """Interrupts are heard, also where a shell has started the tests deaf, in its background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.slow
-def test_processes_are_deaf_to_an_interrupt(joblib: ModuleType) -> None:
+def test_processes_are_deaf_to_an_interrupt(joblib: ModuleType, hearing: None) -> None:
     """Ctrl-C reaches all that run in a terminal: no process prints the place where it was."""
 
     def run(trial: Trial) -> Outcome:
@@ -92,7 +100,7 @@ def test_processes_are_deaf_to_an_interrupt(joblib: ModuleType) -> None:
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_processes_are_started_deaf() -> None:
+def test_processes_are_started_deaf(hearing: None) -> None:
     """Before they could say that they want to be; and what started them is not."""
     script = "import signal; print(signal.getsignal(signal.SIGINT) is signal.SIG_IGN)"
     with pools._uninterrupted():
