@@ -15,6 +15,7 @@ from gru_sym.diagnose.measures import measured
 from gru_sym.diagnose.network import trained
 from tests.torch_files import saved
 
+DATA = Path(__file__).parents[1] / "gru_sym" / "data"
 XS = np.random.default_rng(0).normal(size=(150, 3))
 
 
@@ -147,3 +148,17 @@ def test_a_layer_is_told_as_the_network_has_it(tmp_path: Path) -> None:
     (own,) = (f for f in found.findings if f.where == "layer 1" and f.kind == "memory")
     assert own.text.startswith("In the network")
     assert {f.where for f in found.findings if f.kind == "float"} <= {"all layers"}
+
+
+def test_a_gate_that_is_often_at_an_end() -> None:
+    """The candidate of the sunspots' GRU, along the standardised series."""
+    path, xs = DATA / "sunspots_gru.safetensors", DATA / "sunspots.csv"
+    years = np.loadtxt(xs, delimiter=",", skiprows=1, usecols=1)
+    series = ((years - years.mean()) / years.std())[:, None]
+    (gate,) = _found(path, series)["gate"]
+    assert gate.evidence["gate"] == "h_tilde"
+    candidate = trained(path, series).passes[0].trajectory.values["h_tilde"].reshape(-1, 16)
+    ends = np.abs(candidate) > 0.99
+    assert gate.evidence["part"] == pytest.approx(ends.mean())
+    assert gate.evidence["units"][0] == ends.mean(axis=0).argmax()
+    assert f"{100 * ends.mean():.0f} % of its values" in gate.text

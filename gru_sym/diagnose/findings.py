@@ -262,12 +262,15 @@ def _gate(one: Measured, gate: GateUse) -> Iterator[Finding]:
                 {"gate": gate.name, "end": how, "units": found},
             )
     if gate.activation != "relu" and gate.saturated >= _OFTEN and not (gate.shut or gate.open):
+        part = gate.low + gate.high
+        worst = [k for k in np.argsort(-part, kind="stable")[:3].tolist() if part[k] > 0]
         yield Finding(
             one.label,
             "gate",
             f"{called}: {100 * gate.saturated:.0f} % of its values, over units and steps, are "
-            f"within 0.01 of an end, {_FLAT[gate.activation]}.",
-            {"gate": gate.name, "end": "saturated", "part": gate.saturated},
+            f"within 0.01 of an end, {_FLAT[gate.activation]}; most often those of "
+            f"{units(worst, len(gate.mean))}.",
+            {"gate": gate.name, "end": "saturated", "part": gate.saturated, "units": worst},
         )
     if gate.still:
         yield Finding(
