@@ -98,7 +98,31 @@ def test_the_edge_of_chaos_is_not_chaos(tmp_path: Path) -> None:
     save_file(arrays, path)
     (stability,) = _found(path)["stability"]
     assert abs(stability.evidence["exponent"]) < 1e-12
-    assert "neither grow nor fade" in stability.text
+    assert "cannot be told from 0" in stability.text
+
+
+def test_a_slow_decay_is_told_as_one(tmp_path: Path) -> None:
+    """A tenth of a percent a step: sure, and little over 135 steps."""
+    path = saved(tmp_path / "net.safetensors", "RNN", hidden=8)
+    arrays = {name: np.zeros_like(a) for name, a in load_file(path).items()}
+    turn = np.linalg.qr(np.random.default_rng(0).normal(size=(8, 8)))[0]
+    arrays["weight_hh_l0"] = 0.999 * turn
+    save_file(arrays, path)
+    (stability,) = _found(path)["stability"]
+    assert "small changes fade by e^-0.1 over these 135 steps" in stability.text
+    assert "is -0.001" in stability.text
+
+
+def test_like_norms_are_not_the_same_gradient(tmp_path: Path) -> None:
+    """That the skip brings about all of it is said where its share is near 1, and only there."""
+    for shift in (0.0, 2.0, 4.0, 10.0):
+        bias = np.zeros(15)
+        bias[5:10] = shift
+        path = saved(tmp_path / "net.safetensors", "GRU", shift=bias)
+        (found,) = _found(path)["path"]
+        share = found.evidence["skip_share"]
+        near = abs(found.evidence["skip_alone"]) <= 1
+        assert ("about all" in found.text) == (near and 0.5 <= share <= 1.5)
 
 
 def test_paths_that_cancel_the_skip(tmp_path: Path) -> None:

@@ -20,6 +20,9 @@ WEAK = -4.6
 
 _MOST_UNITS = 12
 
+ROUNDING = 1e-12
+"""Nats per step, below which an exponent may be rounding."""
+
 _OFTEN = 0.1
 """The part of its values at an end from which on a gate's saturation is told."""
 
@@ -133,6 +136,8 @@ def _path(one: Measured) -> Iterator[Finding]:
     skip = flow.curve.skip_log_norm.reshape(flow.T + 1, -1)[lag].mean()
     whole = flow.curve.log_norm.reshape(flow.T + 1, -1)[lag].mean()
     mean = float(flow.length.mean.reshape(flow.T + 1, -1)[lag].mean())
+    shares = flow.departures.shares[lag].reshape(len(flow.departures.families), -1).mean(axis=1)
+    share = float(dict(zip(flow.departures.families, shares, strict=True)).get("skip", 0.0))
     if not np.isfinite([*values, skip, whole]).all():
         return
     order = np.argsort(-np.abs(values), kind="stable")
@@ -143,8 +148,10 @@ def _path(one: Measured) -> Iterator[Finding]:
         head = f"the skip alone would bring {times}"
     elif skip - whole > 1:
         head = f"the skip alone would bring {times}, most of which the other paths cancel"
-    else:
+    elif 0.5 <= share <= 1.5:
         head = f"the skip alone brings about all of the gradient ({power(skip - whole)} times)"
+    else:  # norms alone do not tell: two vectors of one length may have nothing in common
+        head = f"the skip alone would bring {times}, but another one: its share is {share:.1f}"
     where = (
         f"Along its own recurrence, at lag {lag}" if one.context == "network" else f"At lag {lag}"
     )
@@ -159,6 +166,7 @@ def _path(one: Measured) -> Iterator[Finding]:
             "lag": lag,
             "shapley": named,
             "skip_alone": plain(skip - whole),
+            "skip_share": plain(np.float64(share)),
             "path_length": plain(np.float64(mean)),
         },
     )
@@ -225,13 +233,15 @@ def _stability(one: Measured) -> Iterator[Finding]:
     if not np.isfinite(first):
         return
     margin = 2 * error if np.isfinite(error) else 0.0
-    shown = f"{first:.3f}" + (f" ± {error:.3f}" if np.isfinite(error) else "")
+    shown = f"{first:.3g}" + (f" ± {error:.1g}" if np.isfinite(error) else "")
     head = f"The largest Lyapunov exponent is {shown} nats per step"
     evidence = {"exponent": first, "stderr": plain(np.float64(error)), "steps": found.steps}
-    if abs(first) <= margin or abs(first) * found.steps < 1:
-        text = (
-            f"{head}: over these {found.steps} steps small changes neither grow nor fade for sure."
-        )
+    if abs(first) <= margin or abs(first) < ROUNDING:
+        text = f"{head}, which cannot be told from 0 over these {found.steps} steps."
+    elif abs(first) * found.steps < 1:
+        way = "grow" if first > 0 else "fade"
+        text = f"{head}: small changes {way} by {power(first * found.steps)} over these "
+        text += f"{found.steps} steps, which is little."
     elif first > 0:
         text = f"{head}: the dynamics are chaotic on these inputs, and gradients grow."
     else:

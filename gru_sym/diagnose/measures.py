@@ -74,7 +74,7 @@ class Measured:
     Attributes:
         label: the pass.
         cell: the name of its cell.
-        units: the number of units of its output.
+        units: the number of units of its output; of all layers together, those of all of them.
         flow: where the gradient goes along the pass by itself.
         context: whose gradient ``curve`` and the memories are: ``network`` for that of all layers
             together, with the loss at the last output of the last of them; ``pass`` for that of

@@ -102,16 +102,16 @@ def _loss(found: Diagnosis) -> str:
     """Whose gradient the table and the figure show."""
     if found.whole is not None:
         return (
-            "The loss is the sum of the last output of the last layer; each layer's curve is the "
-            "gradient with respect to its states in the network."
+            "The loss is the sum of the last state of the last layer, without a head; each layer's "
+            "curve is the gradient with respect to its states in the network."
         )
     if len(found.passes) > 1:
         return (
             "A network of two directions has no one order of steps: each pass is measured by "
-            "itself, with the sum of its own last output as the loss; a reverse pass ends at the "
+            "itself, with the sum of its own last state as the loss; a reverse pass ends at the "
             "first input."
         )
-    return "The loss is the sum of the last output."
+    return "The loss is the sum of the last state that the network puts out, without a head."
 
 
 def _list(found: Iterable[Finding]) -> str:
@@ -170,14 +170,17 @@ def _paths(one: Measured) -> str:
             each = worth.values[lag].reshape(len(names), -1).mean(axis=1)
             cells += [signed(value) if np.isfinite(value) else "–" for value in each]
         mean = float(flow.length.mean.reshape(flow.T + 1, -1)[lag].mean())
-        rows.append((str(lag), [*cells, f"{mean:.1f}"]))
+        rows.append((str(lag), [*cells, f"{mean:.1f}" if 0 <= mean <= lag else "–"]))
     heads = ["all paths", "skip alone", *names, "steps not the skip"]
-    if worth is None:
+    if not names and worth is not None:
+        note = "There is no skip that the paths could be worth something beside."
+    elif worth is None:
         note = "There are too many families of paths to tell what each is worth."
     else:
         note = (
             "Of each family what it is worth to the log of the gradient, in nats (Shapley value): "
-            "they add up to all paths less the skip alone."
+            "they add up to all paths less the skip alone. There is no mean number of steps off "
+            "the skip (–) where the signed shares of the paths cancel."
         )
     return f'{_numbers("lag", heads, rows)}<p class="note">{note}</p>\n'
 

@@ -1,7 +1,7 @@
 """report: the whole examination, as data."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +100,8 @@ def diagnose(
         measured(one, network=gradient, context=context, progress=progress)
         for one in network.passes
     )
+    if whole is not None:
+        whole = replace(whole, units=sum(one.units for one in passes))
     every = passes if whole is None else (whole, *passes)
     said = findings(every, places=network.places, biased=network.biased, notes=network.notes)
     return Diagnosis(network.source, network.convention, passes, whole, said)
