@@ -33,6 +33,15 @@ def test_command(tmp_path: Path) -> None:
     assert document["sentences"]
 
 
+def test_why_trials_failed(tmp_path: Path) -> None:
+    study = small("sums", tmp_path, cell='["rnn", "gru"]')
+    status, text = run("sums", "-o", tmp_path / "out", "--study", study, "--jobs", "1")
+    assert status == 0
+    assert "rnn: it has no skip" in text
+    assert "Trials that failed:" in text
+    assert "✗ UnsupportedError: " in text
+
+
 def test_command_lists_and_prints() -> None:
     status, text = run()
     assert status == 0

@@ -170,3 +170,23 @@ def test_plots(command: str, tmp_path: Path) -> None:
     result = run(command, "gru", *given, "--plot", tmp_path / "f.gif")
     assert result.exit_code == 2
     assert ".svg, .pdf or .png" in result.output
+
+
+def test_steps_off_the_skip_where_shares_cancel_or_nothing_is_left(tmp_path: Path) -> None:
+    series = np.loadtxt(SUNSPOTS, delimiter=",", skiprows=1, usecols=1)
+    np.save(tmp_path / "x.npy", ((series - series.mean()) / series.std())[:, None])
+    cancel = "a mean of steps may lie beyond the lag"
+    shown = run("flow", "gru_reset_after", "--params", CHECKPOINT, "--inputs", tmp_path / "x.npy")
+    mean = json_of(
+        "flow", "gru_reset_after", "--params", CHECKPOINT, "--inputs", tmp_path / "x.npy"
+    )["path_length"]["mean"]
+    lags = [int(line.split()[0]) for line in shown.stdout.splitlines() if line[:1].isdigit()]
+    assert (cancel in shown.stdout) == any(not 0 <= mean[k] <= k for k in lags)
+    params = {"W_h": np.zeros((2, 1)), "U_h": np.eye(2), "b_h": -np.ones(2)}
+    np.savez(tmp_path / "off.npz", **params)
+    np.save(tmp_path / "zeros.npy", np.zeros((5, 1)))
+    given = ["--params", tmp_path / "off.npz", "--inputs", tmp_path / "zeros.npy"]
+    text = run("flow", "rnn_relu", *given).stdout
+    assert "–" in text
+    assert "nan" not in text
+    assert cancel not in text

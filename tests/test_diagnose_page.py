@@ -60,3 +60,11 @@ def test_written(found: Diagnosis, tmp_path: Path, page: str) -> None:
     assert (tmp_path / "report.html").read_text(encoding="utf-8") == page
     with pytest.raises(DataError, match="cannot write"):
         write_page(found, tmp_path / "none" / "report.html")
+
+
+def test_two_directions_have_their_first_sentence_above(tmp_path: Path) -> None:
+    path = saved(tmp_path / "both.safetensors", "GRU", bidirectional=True)
+    page = html_of(diagnose(path, np.random.default_rng(0).normal(size=(30, 3))))
+    above = page[: page.index("<h2>Overview")]
+    assert "Forward: By itself, with its own last output as the loss" in above
+    assert "Reverse: By itself" in above

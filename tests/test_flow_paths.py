@@ -190,3 +190,10 @@ def test_the_skip_is_half_the_story() -> None:
     params |= {name: params[name][:, :1] for name in params if name.startswith("W")}
     curve = lag_curve(linearised(made, params, rng.normal(size=(1000, 1))))
     assert curve.log_norm[-1] - curve.skip_log_norm[-1] > 100
+
+
+def test_no_spread_is_none() -> None:
+    """With one family every step is not the skip: rounding is not a spread."""
+    found = path_length(case("rnn", steps=60))
+    assert found.mean[:, 0] == pytest.approx(np.arange(61), rel=1e-12)
+    assert not found.std.any()

@@ -7,7 +7,7 @@ import click
 
 from gru_sym.cli import output
 from gru_sym.cli.source import reading
-from gru_sym.cli.sweep import progress_bar
+from gru_sym.cli.sweep import print_failures, progress_bar
 
 if TYPE_CHECKING:
     from gru_sym.experiments import Outcome
@@ -120,6 +120,9 @@ def _print(found: "Outcome") -> None:
     click.echo()
     for sentence in found.findings.sentences:
         output.print_answer(f"- {sentence}")
+    if found.summary.failures:
+        click.echo("\nTrials that failed:")
+        print_failures(found.summary.failures)
 
 
 def _shown(value: str | float | None) -> str:

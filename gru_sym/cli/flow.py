@@ -228,6 +228,9 @@ def _print_sequence(result: "GradientFlow", b: int, lags: Sequence[int]) -> None
     columns = ["lag", " log-norm", " skip alone", " steps not the skip"]
     columns += ["proved"] if result.certified is not None else []
     output.print_table(columns, rows)
+    means = at(length.mean)
+    if any(means[k] < 0 or means[k] > k * (1 + 1e-12) for k in lags):
+        click.echo("shares are signed and cancel here: a mean of steps may lie beyond the lag")
     click.echo()
     for name, lag in (("float64", curve.float64_zero_lag), ("float32", curve.float32_zero_lag)):
         one = lag[b] if isinstance(lag, tuple) else lag
@@ -279,4 +282,6 @@ def _nats(value: float) -> str:
 
 
 def _spread(mean: float, std: float) -> str:
+    if mean != mean:  # nothing is left that could have come by any path
+        return "–"
     return f"{mean:.4g}" if std != std else f"{mean:.4g} ± {std:.3g}"

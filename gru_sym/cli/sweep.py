@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gru_sym.sweep import Results, Summary
     from gru_sym.sweep.store import Counts, Failure
 
-__all__ = ["progress_bar", "results_command", "sweep_command"]
+__all__ = ["print_failures", "progress_bar", "results_command", "sweep_command"]
 
 TRIALS_FAILED = 1
 
@@ -248,7 +248,7 @@ def _print_summary(found: "Summary") -> None:
     """A line, the first failures, and where everything is."""
     console = output.console_of()
     console.print(str(found), soft_wrap=not console.is_terminal)
-    _print_failures(found.failures)
+    print_failures(found.failures)
     click.echo(f"{found.seconds:.1f} s; the outcomes are in {found.store}", err=True)
 
 
@@ -294,7 +294,7 @@ def _print_results(results: "Results") -> None:
     output.print_table(["quantity", "units", "by", " trials", *(f" {n}" for n in _RANGE)], rows)
     if failed := results.failures:
         console.print()
-        _print_failures(failed)
+        print_failures(failed)
 
 
 _RANGE = ("min", "median", "max")
@@ -335,7 +335,7 @@ def _about(results: "Results") -> dict[str, Any]:
     }
 
 
-def _print_failures(failures: Sequence["Failure"]) -> None:
+def print_failures(failures: Sequence["Failure"]) -> None:
     """The first errors, how often each occurred, and where."""
     for failure in failures[:SHOWN]:
         where = ", ".join(f"{name} {value}" for name, value in failure.first.items())

@@ -121,7 +121,7 @@ class Measured:
 
 @dataclass(frozen=True, eq=False)
 class Gradient:
-    """The gradient of a loss, along a pass or along a network that has it as a part."""
+    """The gradient of the sum of the last output, along a pass or a network it is a part of."""
 
     steps: Linearised = field(repr=False)
     back: Adjoint = field(repr=False)
@@ -140,6 +140,7 @@ def gradient_along(one: Pass) -> Gradient:
 def measured(
     one: Pass,
     *,
+    own: Gradient | None = None,
     network: Gradient | None = None,
     context: Context = "",
     progress: Callable[[str], None] | None = None,
@@ -148,16 +149,17 @@ def measured(
 
     Args:
         one: the pass.
-        network: the gradient of the network that it is a layer of.
+        own: its own gradient, where that is at hand.
+        network: that of the network that it is a layer of.
         context: as in :class:`Measured`.
         progress: called with what is being measured.
     """
     say = progress or (lambda _: None)
     say(f"{one.label}: gradients")
-    steps = along(one.cell, one.trajectory)
+    own = own or gradient_along(one)
+    steps = own.steps
     flow = along_steps(steps)
-    gradient = network or Gradient(steps, adjoint(steps))
-    curve, units = _seen(gradient, [str(state.name) for state in one.cell.states])
+    curve, units = _seen(network or own, [str(state.name) for state in one.cell.states])
     say(f"{one.label}: Lyapunov exponents")
     found = _exponents(one, steps)
     say(f"{one.label}: other biases")

@@ -7,6 +7,7 @@ figures of that pass, closed until somebody wants them. Figures are SVG within t
 import re
 from base64 import b64encode
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -90,9 +91,15 @@ def html_of(found: Diagnosis) -> str:
 
 
 def _overall(found: Diagnosis) -> str:
-    """What is said of the network as a whole; what is said of each pass is with its figures."""
+    """What is said of the network as a whole, or else how far each pass looks back."""
     told = {"", found.every[0].label} if found.whole or len(found.passes) == 1 else {""}
     lines = _list(each for each in found.findings if each.where in told)
+    if len(found.every) > 1 and found.whole is None:
+        lines += _list(
+            replace(each, text=f"{_capital(each.where)}: {each.text}")
+            for each in found.findings
+            if each.kind == "memory" and "memory" in each.evidence
+        )
     if len(found.every) > 1:
         lines += "<p>What was found of each pass is in the details, behind its name.</p>\n"
     return lines

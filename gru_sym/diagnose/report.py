@@ -95,7 +95,7 @@ def diagnose(
         context: Context = "pass" if len(network.passes) > 1 else ""
     else:
         gradient, context = gradient_along(network.whole), "network"
-        whole = measured(network.whole, progress=progress)
+        whole = measured(network.whole, own=gradient, progress=progress)
     passes = tuple(
         measured(one, network=gradient, context=context, progress=progress)
         for one in network.passes

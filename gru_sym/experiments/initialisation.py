@@ -56,9 +56,9 @@ def drawn(results: Results) -> Findings:
                 (name, scheme, left, alone if known else None, left - alone if known else None,
                  float(np.median(length[:, -1])))
             )  # fmt: skip
-            more = f", and e^{left - alone:.1f} times what the skip alone carries" if known else ""
+            more = f", and e^{left - alone:z.1f} times what the skip alone carries" if known else ""
             sentences.append(
-                f"{name}, {scheme}: at lag {T} the gradient is e^{left:.1f} times what it is at "
+                f"{name}, {scheme}: at lag {T} the gradient is e^{left:z.1f} times what it is at "
                 f"lag 0{more}."
             )
         if curves:

@@ -97,8 +97,8 @@ def _said(
     sentence = (
         f"{name} {graded(part)} {task}: on sequences that it never learned from its loss is "
         f"{part:.2g} of that of what {TASKS[task].naive} (median of {len(test)} seeds). At lag "
-        f"{norms.shape[-1] - 1} the gradient, relative to lag 0, went from e^{first:.1f} to "
-        f"e^{last:.1f}"
+        f"{norms.shape[-1] - 1} the gradient, relative to lag 0, went from e^{first:z.1f} to "
+        f"e^{last:z.1f}"
     )
     if before or after:
         sentence += (

@@ -209,11 +209,13 @@ def path_length(steps: Linearised, cotangent: Named | ArrayLike = None) -> PathL
             first, second = (rows[1:] * rows[0]).sum(axis=-1) / (rows[0] ** 2).sum(axis=-1)
             mean[k] = first
             variance = second + first - first**2
-            std[k] = np.where(variance < -_SPREAD * first**2, np.nan, np.sqrt(variance.clip(0)))
+            variance[np.abs(variance) <= _SPREAD * first**2] = 0
+            std[k] = np.sqrt(variance)  # NaN of a negative one
     return PathLength(steps.shown(mean), steps.shown(std))
 
 
 _SPREAD = 1e-12
+"""Of the mean's square: a variance below it is the rounding of what it is the difference of."""
 """Of the squared mean: a variance that is no more below 0 than this is rounding."""
 
 
